@@ -1,0 +1,161 @@
+"""What the store promises: one interface, whatever engine stands behind it.
+
+The store keeps two kinds of things. The *journal* is one totally ordered list of events; the
+*records* are small documents (accounts, channels, members) that are changed by compare-and-set.
+An event may carry the record changes that it means, and both are stored in one step.
+
+Promises, which ``tests/store/conformance.py`` checks for every engine:
+
+1.  ``append`` is one atomic batch; returning means durable (synced to disk). It is idempotent
+    by msgid: an event stored before gives its first position, and its changes are not applied
+    again.
+2.  ``StoreRefused`` means nothing of the batch was stored, ``Conflict`` likewise;
+    ``StoreUnavailable`` means *unknown*, and the caller may append the same msgids again.
+3.  Positions strictly increase in ``feed``, and none shows up below one already shown. The feed
+    pages, waits when it is not pulled, and starts after any position.
+4.  ``history`` and ``locate`` go by position; times and msgids are looked up to positions first,
+    so events of equal time are never skipped or repeated. Event times never decrease with
+    position, msgids strictly increase with it: the journal's writer sees to both.
+5.  A record's version counts its changes from 1 on, over removals too.
+
+Nothing of an engine leaks through: no SQL errors, no connection objects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened, as it is kept and as it is delivered.
+
+    ``conversation`` is the key that history is found by: a channel's folded name, or for direct
+    messages the two folded account names in order, joined by a space. ``kind`` is the wire's
+    command (``PRIVMSG``, ``JOIN``, …). ``target`` is the channel or account as spelled.
+    """
+
+    msgid: str
+    time_ms: int
+    kind: str
+    account: str
+    source: str
+    conversation: str
+    target: str
+    text: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An event with the place that the store's one order gave it (1, 2, …; gaps allowed)."""
+
+    position: int
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A document: ``value`` is JSON-shaped; ``None`` stands for one that was removed."""
+
+    kind: str
+    key: str
+    version: int
+    value: Mapping[str, object] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A compare-and-set of one record.
+
+    ``expected`` is the version it must have: 0 for "never was, or removed", ``None`` for any.
+    ``value`` of ``None`` removes it.
+    """
+
+    kind: str
+    key: str
+    value: Mapping[str, object] | None
+    expected: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is appended: an event and the record changes that it means."""
+
+    event: Event
+    changes: Sequence[Change] = ()
+
+
+class Store(Protocol):
+    """The interface. Every method may raise ``StoreUnavailable``."""
+
+    async def append(self, entries: Sequence[Entry]) -> list[int]:
+        """Store a batch durably and atomically; return each event's position, in order.
+
+        Raises ``StoreRefused``, ``Conflict`` or ``StoreUnavailable`` (see the promises above).
+        """
+        ...
+
+    def feed(self, after: int) -> AsyncIterator[Sequence[Stored]]:
+        """Yield every event past position ``after``, in batches, then wait for more, forever."""
+        ...
+
+    async def last(self) -> Stored | None:
+        """Return the newest event, or ``None`` when the journal is empty."""
+        ...
+
+    async def history(
+        self,
+        conversation: str,
+        *,
+        after: int = 0,
+        before: int | None = None,
+        limit: int,
+        newest: bool = False,
+        kinds: Sequence[str] = (),
+    ) -> list[Stored]:
+        """Return up to ``limit`` events with ``after < position < before``, oldest first.
+
+        ``newest`` takes them from the end of that range instead of from its beginning.
+        ``kinds`` restricts them to these commands; empty means all.
+        """
+        ...
+
+    async def locate(self, msgid: str) -> Stored | None:
+        """Return the event with this msgid."""
+        ...
+
+    async def position_at(self, time_ms: int) -> int:
+        """Return the smallest position whose time is ``>= time_ms``.
+
+        That is one past the newest position where every event is older.
+        """
+        ...
+
+    async def get(self, kind: str, key: str) -> Record | None:
+        """Return one record, or ``None`` when it never was or is removed."""
+        ...
+
+    async def scan(self, kind: str, prefix: str = "") -> list[Record]:
+        """Return the present records of a kind whose key starts with ``prefix``, by key."""
+        ...
+
+    async def put(self, changes: Sequence[Change]) -> list[Record]:
+        """Apply every change or none; return the records as they are now.
+
+        Raises ``Conflict``, ``StoreRefused`` or ``StoreUnavailable``.
+        """
+        ...
+
+    async def changed(self, after: int) -> tuple[list[Record], int]:
+        """Return the records changed since a mark, removed ones included, and the next mark.
+
+        Marks count from 0; changes made by other processes on the same data show up here too.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Let go of the engine. Whatever ``append`` acknowledged is kept without it."""
+        ...
