@@ -1,0 +1,1 @@
+"""The Trio client library, and the client program's interfaces on top of it."""

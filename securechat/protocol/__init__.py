@@ -1,0 +1,1 @@
+"""The wire's rules, pure: no Trio, no sockets, no clocks; time and ids are arguments."""

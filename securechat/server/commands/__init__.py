@@ -1,0 +1,1 @@
+"""What each command does: one file per family, gathered in one table."""
