@@ -1,0 +1,121 @@
+"""Capabilities: the one table of them, and their negotiation.
+
+Pure. Follows the IRCv3 ``capability-negotiation`` specification. The table is the only place
+that names a capability's specification; ``CAP LS``, the documentation and the bits by which
+delivery tells clients apart all come from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from securechat.protocol.message import Message
+from securechat.protocol.replies import ERR_INVALIDCAPCMD, ERR_NEEDMOREPARAMS, in_lines
+
+
+@dataclass(frozen=True, slots=True)
+class Capability:
+    """A row: its name on the wire, what ``CAP LS 302`` shows as its value, where it is defined."""
+
+    name: str
+    specification: str
+    value: str = ""
+
+
+CAPABILITIES: tuple[Capability, ...] = (
+    Capability("sasl", "extensions/sasl-3.2", "PLAIN"),
+    Capability("account-tag", "extensions/account-tag"),
+    Capability("batch", "extensions/batch"),
+    Capability("cap-notify", "extensions/capability-negotiation"),
+    Capability("draft/chathistory", "extensions/chathistory"),
+    Capability("echo-message", "extensions/echo-message"),
+    Capability("message-tags", "extensions/message-tags"),
+    Capability("server-time", "extensions/server-time"),
+)
+
+BITS = {capability.name: 1 << place for place, capability in enumerate(CAPABILITIES)}
+
+ACCOUNT_TAG = BITS["account-tag"]
+BATCH = BITS["batch"]
+CAP_NOTIFY = BITS["cap-notify"]
+CHATHISTORY = BITS["draft/chathistory"]
+ECHO_MESSAGE = BITS["echo-message"]
+MESSAGE_TAGS = BITS["message-tags"]
+SASL = BITS["sasl"]
+SERVER_TIME = BITS["server-time"]
+
+# A CAP line's room for names: the longest server and nick are far below what is left of 512.
+_NAMES_ROOM = 350
+
+
+def names_of(enabled: int) -> list[str]:
+    """Return the names of the capabilities whose bits are set, in the table's order."""
+    return [name for name, bit in BITS.items() if enabled & bit]
+
+
+@dataclass(slots=True)
+class Negotiation:
+    """One connection's side of ``CAP``: what is enabled, and whether registration waits for it."""
+
+    enabled: int = 0
+    version: int = 301
+    open: bool = False
+    values: dict[str, str] = field(default_factory=dict)
+
+    def handle(self, message: Message, server: str, nick: str) -> list[str]:
+        """Take one ``CAP`` message and return the lines that answer it (no CR LF)."""
+        if not message.params:
+            return [ERR_NEEDMOREPARAMS("CAP").line(server, nick)]
+        subcommand, *arguments = message.params
+        start = f":{server} CAP {nick}"
+        match subcommand.upper():
+            case "LS":
+                self.open = True
+                return self._list_all(start, arguments)
+            case "LIST":
+                return _listing(f"{start} LIST", names_of(self.enabled), self.version >= 302)
+            case "REQ":
+                self.open = True
+                return [self._request(start, arguments[0] if arguments else "")]
+            case "END":
+                self.open = False
+                return []
+            case _:
+                return [ERR_INVALIDCAPCMD(subcommand).line(server, nick)]
+
+    def _list_all(self, start: str, arguments: Sequence[str]) -> list[str]:
+        if arguments and arguments[0].isdecimal() and arguments[0].isascii():
+            # A later LS may raise the version, never lower it.
+            self.version = max(self.version, int(arguments[0][:4]))
+        modern = self.version >= 302
+        if modern:
+            self.enabled |= CAP_NOTIFY
+        names = [
+            f"{row.name}={value}" if modern and value else row.name
+            for row in CAPABILITIES
+            for value in [self.values.get(row.name, row.value)]
+        ]
+        return _listing(f"{start} LS", names, modern)
+
+    def _request(self, start: str, wanted: str) -> str:
+        """Enable and disable all that is asked for, or nothing."""
+        enabled = self.enabled
+        for name in wanted.split():
+            bit = BITS.get(name.removeprefix("-"))
+            if bit is None or (name == "-cap-notify" and self.version >= 302):
+                return f"{start} NAK :{wanted}"
+            if name.startswith("-"):
+                enabled &= ~bit
+            else:
+                enabled |= bit
+        self.enabled = enabled
+        return f"{start} ACK :{wanted}"
+
+
+def _listing(start: str, names: Sequence[str], several: bool) -> list[str]:
+    """Return one line, or several marked by ``*`` for clients that know these (302)."""
+    if not several:
+        return [f"{start} :{' '.join(names)}"]
+    lines = in_lines(names, _NAMES_ROOM) or [""]
+    return [f"{start} * :{line}" for line in lines[:-1]] + [f"{start} :{lines[-1]}"]

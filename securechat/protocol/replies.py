@@ -1,0 +1,138 @@
+"""Replies: numerics by their names, standard replies, and how both are written.
+
+Pure. Numerics and their parameters follow the Modern IRC Client Protocol ("Numerics"); ``FAIL``,
+``WARN`` and ``NOTE`` follow the IRCv3 ``standard-replies`` specification. The first parameter of
+a numeric, the client's nick, is put in where the reply is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from securechat.protocol.framing import LINE_BYTES_MAX, truncate
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One line of an answer, not yet addressed to anybody.
+
+    ``code`` is a numeric's three digits, or ``FAIL``, ``WARN`` or ``NOTE``. ``text`` of ``None``
+    means that there is no trailing text.
+    """
+
+    code: str
+    params: tuple[str, ...] = ()
+    text: str | None = None
+
+    def line(self, server: str, nick: str) -> str:
+        """Return the line without CR LF, from ``server`` to ``nick``; text is cut to fit."""
+        numeric = self.code.isdigit()
+        head = " ".join((f":{server}", self.code, *((nick,) if numeric else ()), *self.params))
+        if self.text is None:
+            return head
+        room = LINE_BYTES_MAX - 2 - len(head.encode()) - 2
+        text = self.text if len(self.text) * 4 <= room else truncate(self.text, max(room, 0))
+        return f"{head} :{text}"
+
+
+class Numeric(NamedTuple):
+    """A numeric and its usual text; calling it makes a reply with the given parameters."""
+
+    code: str
+    text: str | None = None
+
+    def __call__(self, *params: str, text: str | None = None) -> Reply:
+        return Reply(self.code, params, self.text if text is None else text)
+
+
+def fail(command: str, code: str, *context: str, text: str) -> Reply:
+    """Return ``FAIL <command> <code> [<context>…] :<text>`` (standard-replies)."""
+    return Reply("FAIL", (command, code, *context), text)
+
+
+def in_lines(words: Iterable[str], room: int, separator: str = " ") -> list[str]:
+    """Join words into as few strings as fit into ``room`` bytes each."""
+    lines: list[str] = []
+    current: list[str] = []
+    size = 0
+    for word in words:
+        cost = len(word.encode()) + len(separator)
+        if current and size + cost > room + len(separator):
+            lines.append(separator.join(current))
+            current, size = [], 0
+        current.append(word)
+        size += cost
+    if current:
+        lines.append(separator.join(current))
+    return lines
+
+
+RPL_WELCOME = Numeric("001")
+RPL_YOURHOST = Numeric("002")
+RPL_CREATED = Numeric("003")
+RPL_MYINFO = Numeric("004")
+RPL_ISUPPORT = Numeric("005", "are supported by this server")
+RPL_UMODEIS = Numeric("221")
+RPL_LUSERCLIENT = Numeric("251")
+RPL_LUSEROP = Numeric("252", "operators online")
+RPL_LUSERUNKNOWN = Numeric("253", "connections not logged in")
+RPL_LUSERCHANNELS = Numeric("254", "channels formed")
+RPL_LUSERME = Numeric("255")
+RPL_AWAY = Numeric("301")
+RPL_UNAWAY = Numeric("305", "You are no longer marked as being away")
+RPL_NOWAWAY = Numeric("306", "You have been marked as being away")
+RPL_WHOISUSER = Numeric("311")
+RPL_WHOISSERVER = Numeric("312")
+RPL_WHOISOPERATOR = Numeric("313", "is an administrator of this server")
+RPL_ENDOFWHO = Numeric("315", "End of WHO list")
+RPL_WHOISIDLE = Numeric("317", "seconds idle, signon time")
+RPL_ENDOFWHOIS = Numeric("318", "End of WHOIS list")
+RPL_WHOISCHANNELS = Numeric("319")
+RPL_LISTSTART = Numeric("321", "Users  Name")
+RPL_LIST = Numeric("322")
+RPL_LISTEND = Numeric("323", "End of LIST")
+RPL_CHANNELMODEIS = Numeric("324")
+RPL_CREATIONTIME = Numeric("329")
+RPL_WHOISACCOUNT = Numeric("330", "is logged in as")
+RPL_NOTOPIC = Numeric("331", "No topic is set")
+RPL_TOPIC = Numeric("332")
+RPL_TOPICWHOTIME = Numeric("333")
+RPL_WHOREPLY = Numeric("352")
+RPL_NAMREPLY = Numeric("353")
+RPL_ENDOFNAMES = Numeric("366", "End of NAMES list")
+RPL_MOTD = Numeric("372")
+RPL_MOTDSTART = Numeric("375")
+RPL_ENDOFMOTD = Numeric("376", "End of MOTD command")
+RPL_WHOISSECURE = Numeric("671", "is using a secure connection")
+RPL_LOGGEDIN = Numeric("900")
+RPL_SASLSUCCESS = Numeric("903", "SASL authentication successful")
+RPL_SASLMECHS = Numeric("908", "are available SASL mechanisms")
+
+ERR_NOSUCHNICK = Numeric("401", "No such nick/channel")
+ERR_NOSUCHSERVER = Numeric("402", "No such server")
+ERR_NOSUCHCHANNEL = Numeric("403", "No such channel")
+ERR_CANNOTSENDTOCHAN = Numeric("404", "Cannot send to channel")
+ERR_TOOMANYCHANNELS = Numeric("405", "You have joined too many channels")
+ERR_TOOMANYTARGETS = Numeric("407", "Too many targets")
+ERR_NOORIGIN = Numeric("409", "No origin specified")
+ERR_INVALIDCAPCMD = Numeric("410", "Invalid CAP command")
+ERR_NORECIPIENT = Numeric("411", "No recipient given")
+ERR_NOTEXTTOSEND = Numeric("412", "No text to send")
+ERR_INPUTTOOLONG = Numeric("417", "Input line was too long")
+ERR_UNKNOWNCOMMAND = Numeric("421", "Unknown command")
+ERR_NOMOTD = Numeric("422", "MOTD File is missing")
+ERR_NONICKNAMEGIVEN = Numeric("431", "No nickname given")
+ERR_ERRONEUSNICKNAME = Numeric("432", "Erroneous nickname")
+ERR_NICKNAMEINUSE = Numeric("433", "Nickname is already in use")
+ERR_NOTONCHANNEL = Numeric("442", "You're not on that channel")
+ERR_NOTREGISTERED = Numeric("451", "You have not registered: log in first")
+ERR_NEEDMOREPARAMS = Numeric("461", "Not enough parameters")
+ERR_ALREADYREGISTERED = Numeric("462", "You may not reregister")
+ERR_PASSWDMISMATCH = Numeric("464", "Password incorrect")
+ERR_CHANOPRIVSNEEDED = Numeric("482", "You're not channel operator")
+ERR_SASLFAIL = Numeric("904", "SASL authentication failed")
+ERR_SASLTOOLONG = Numeric("905", "SASL message too long")
+ERR_SASLABORTED = Numeric("906", "SASL authentication aborted")
+ERR_SASLALREADY = Numeric("907", "You have already authenticated using SASL")
