@@ -1,0 +1,465 @@
+"""Settings: one table, from which the defaults, the file, the variables and the flags all come.
+
+``Settings`` *is* that table. A field's annotation is its type, its value here the default,
+and its metadata says what it is for, its unit and what is allowed. A value is looked for in four
+places, the later winning:
+
+1. the default written here;
+2. the TOML file named by ``--config`` or ``SECURECHAT_CONFIG``: flat keys of the same names;
+3. the environment: ``SECURECHAT_`` and the name in capitals;
+4. the command line: ``--`` and the name with dashes.
+
+Everything is checked once, here, so the code that uses a setting never does. A limit of 0 is
+off; ``limit`` turns that into infinity where arithmetic wants it. Secrets are never settings:
+variables and flags show in the list of processes, and a file of settings gets copied around.
+Relative paths count from the folder the program was started in, wherever they were written.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import math
+import os
+import re
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, TypeVar, get_type_hints
+
+import click
+
+from securechat.errors import ConfigError
+from securechat.protocol.names import CHANNEL_BYTES_MAX, is_channel_name
+
+VARIABLE_PREFIX = "SECURECHAT_"
+CONFIG_VARIABLE = "SECURECHAT_CONFIG"
+"""Names the file as ``--config`` does: the one ``SECURECHAT_*`` variable that is no setting."""
+
+NO_LIMIT = "no limit"
+NO_DEADLINE = "never"
+
+_T = TypeVar("_T")
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def _is_server_name(text: str) -> bool:
+    return len(text) <= 63 and bool(re.fullmatch(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+", text))
+
+
+def _is_word(text: str) -> bool:
+    return 0 < len(text) <= 64 and text.isprintable() and " " not in text
+
+
+def _has_no_nul(text: str) -> bool:
+    return "\0" not in text
+
+
+def _setting(default: _T, about: str, **rule: Any) -> _T:
+    """Declare a setting. ``rule`` is any of the fields of ``Setting`` after ``about``."""
+    return field(default=default, metadata={"about": about, **rule})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every setting, checked. Made by ``load_settings``, or directly in tests."""
+
+    # Where the server is, and what it is called.
+    host: tuple[str, ...] = _setting(
+        (), "Address to listen on; none given means every one.", fits=_is_word, wanted="an address"
+    )
+    port: int = _setting(6697, "TCP port to listen on; 0 lets the system choose.", maximum=65535)
+    cert: Path = _setting(Path("certs/server.pem"), "The server's certificate and its chain.")
+    key: Path = _setting(Path("certs/server.key"), "The key of that certificate.")
+    data: Path = _setting(Path("data"), "Folder of accounts and history.")
+    server_name: str = _setting(
+        "securechat.internal",
+        "What the server calls itself on the wire.",
+        fits=_is_server_name,
+        wanted="a host name with a dot in it, of at most 63 characters",
+    )
+    network: str = _setting(
+        "SecureChat",
+        "The name that clients show for this server.",
+        fits=_is_word,
+        wanted="a word of at most 64 characters",
+    )
+    lobby: str = _setting(
+        "#lobby",
+        "The channel that everybody is in.",
+        fits=is_channel_name,
+        wanted=f"# and a name without space or comma, of at most {CHANNEL_BYTES_MAX} bytes",
+    )
+    motd: str = _setting(
+        "", "Message of the day; may have several lines.", fits=_has_no_nul, wanted="text"
+    )
+
+    # Passwords and TLS.
+    password_hash: str = _setting(
+        "standard",
+        "Cost of a password's hash: 64 MiB, or 19 MiB for small machines.",
+        choices=("standard", "fast"),
+    )
+    password_characters_min: int = _setting(
+        15, "Shortest password that a person may choose.", unit="characters"
+    )
+    hashes_at_once: int = _setting(
+        0, "Passwords hashed at the same time.", zero="the number of cores, at most 2"
+    )
+    tls_minimum: str = _setting("1.3", "Oldest TLS that is spoken.", choices=("1.3", "1.2"))
+
+    # The log.
+    log_format: str = _setting(
+        "auto",
+        "Form of the log; auto is console on a terminal, json elsewhere.",
+        choices=("auto", "console", "json"),
+    )
+    log_level: str = _setting(
+        "info", "Least that is logged.", choices=("debug", "info", "warning", "error")
+    )
+
+    # Deadlines.
+    handshake_seconds: float = _setting(
+        10.0, "Time to agree on TLS.", unit="seconds", zero=NO_DEADLINE
+    )
+    login_seconds: float = _setting(
+        60.0, "Time to log in after that.", unit="seconds", zero=NO_DEADLINE
+    )
+    ping_seconds: float = _setting(
+        90.0, "Silence after which a client is pinged.", unit="seconds", zero=NO_DEADLINE
+    )
+    drop_seconds: float = _setting(
+        150.0, "Silence after which a client is dropped.", unit="seconds", zero=NO_DEADLINE
+    )
+    drain_seconds: float = _setting(
+        5.0, "Time for everybody's last lines when stopping.", unit="seconds", zero=NO_DEADLINE
+    )
+
+    # Connections. An address is one IPv4 address or one IPv6 /64 network.
+    connections_per_address: int = _setting(16, "Open at once from one address.")
+    new_connections_per_address: int = _setting(
+        32, "New from one address.", unit="connections in 10 minutes"
+    )
+    waiting_per_address: int = _setting(10, "Not logged in, from one address.")
+    waiting_drop_from: int = _setting(
+        10, "Not logged in, in all: from here on some new ones are dropped at random."
+    )
+    waiting_drop_all: int = _setting(
+        100, "Not logged in, in all: from here on every new one is dropped."
+    )
+
+    # Logins.
+    login_attempts_per_minute: int = _setting(
+        3, "Wrong passwords for one account from one address."
+    )
+    login_attempts_per_connection: int = _setting(3, "Wrong passwords in one connection.")
+    login_floor_milliseconds: int = _setting(
+        500,
+        "Least time that a refusal takes, so that it tells nothing.",
+        unit="milliseconds",
+        zero="no least time",
+    )
+    sasl_bytes_max: int = _setting(8192, "Longest login message.", unit="bytes")
+
+    # What one session may send and be sent.
+    messages_per_second: float = _setting(5.0, "Lines handled at a steady rate; more wait.")
+    message_burst: int = _setting(20, "Lines handled at once before that rate holds.")
+    history_requests_per_second: float = _setting(1.0, "The same for requests of history.")
+    history_request_burst: int = _setting(16, "Requests of history before that rate holds.")
+    read_buffer_bytes_max: int = _setting(
+        65536, "Most that is read ahead of handling it.", unit="bytes"
+    )
+    outbox_bytes_max: int = _setting(
+        1048576, "Most that waits to be sent; past it the session ends.", unit="bytes"
+    )
+
+    # Sizes.
+    replay_messages_max: int = _setting(
+        50, "Latest messages of a channel shown at login.", unit="messages", zero="none"
+    )
+    history_page_max: int = _setting(100, "Most that one request of history gets.", unit="messages")
+    channels_per_account_max: int = _setting(100, "Channels that one account may be in.")
+    topic_bytes_max: int = _setting(390, "Longest topic of a channel.", unit="bytes")
+    away_bytes_max: int = _setting(200, "Longest away message.", unit="bytes")
+
+    origins: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+    """Where each value that is not the default came from: a file, a variable or a flag."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One row of the table: how a value is read from text, checked, and described."""
+
+    name: str
+    kind: Any
+    default: Any
+    about: str
+    unit: str = ""
+    minimum: int = 0
+    maximum: int | None = None
+    zero: str = NO_LIMIT
+    choices: tuple[str, ...] = ()
+    fits: Callable[[str], bool] | None = None
+    wanted: str = "text"
+
+    @property
+    def variable(self) -> str:
+        """The name of its environment variable."""
+        return VARIABLE_PREFIX + self.name.upper()
+
+    @property
+    def flag(self) -> str:
+        """The name of its flag on a command line."""
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def metavar(self) -> str:
+        """What stands for its value in a command line's help."""
+        if self.choices:
+            return "|".join(self.choices)
+        return {int: "NUMBER", float: "NUMBER", Path: "PATH"}.get(self.kind, "TEXT")
+
+    @property
+    def help(self) -> str:
+        """What it is for, its unit, and what 0 means."""
+        notes = [self.unit] if self.unit else []
+        if self.kind in (int, float) and self.maximum is None:
+            notes.append(f"0: {self.zero}")
+        return self.about + (f" [{'; '.join(notes)}]" if notes else "")
+
+    @property
+    def allowed(self) -> str:
+        """What it may be, in words that follow "must be"."""
+        if self.choices:
+            return " or ".join(f'"{choice}"' for choice in self.choices)
+        if self.kind in (int, float):
+            noun = "a whole number" if self.kind is int else "a number"
+            end = "on" if self.maximum is None else f"to {self.maximum}"
+            return f"{noun} from {self.minimum} {end}"
+        return "a path" if self.kind is Path else self.wanted
+
+    def check(self, value: object, where: str) -> Any:
+        """Return the value in its type; raise ``ConfigError`` naming ``where`` it came from."""
+        try:
+            return self._typed(value)
+        except ValueError:
+            raise ConfigError(f"{where} is {value!r}, but must be {self.allowed}.") from None
+
+    def parse(self, text: str, where: str) -> Any:
+        """Read the value from a variable or a flag; several are split at spaces and commas."""
+        value: object = text
+        if self.kind in (int, float):
+            try:
+                value = self.kind(text)
+            except ValueError:
+                value = text  # which ``check`` refuses, with the sentence it has for it
+        elif self.kind not in (str, Path):
+            value = text.replace(",", " ").split()
+        return self.check(value, where)
+
+    def _typed(self, value: object) -> Any:
+        if self.kind in (int, float):
+            return self._number(value)
+        if self.kind is Path:
+            return _path(value)
+        if self.kind is str:
+            return self._text(value)
+        if not isinstance(value, list | tuple):
+            raise ValueError(value)  # noqa: TRY004 - ``check`` turns it into the one sentence
+        return tuple(self._text(item) for item in value)
+
+    def _number(self, value: object) -> int | float:
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        if not whole and not (self.kind is float and isinstance(value, float)):
+            raise ValueError(value)
+        number: int | float = self.kind(value)
+        if not self.minimum <= number < math.inf:
+            raise ValueError(value)
+        if self.maximum is not None and number > self.maximum:
+            raise ValueError(value)
+        return number
+
+    def _text(self, value: object) -> str:
+        if not isinstance(value, str):
+            raise ValueError(value)  # noqa: TRY004 - as above
+        value.encode()  # a lone surrogate raises UnicodeEncodeError, a ValueError
+        if self.choices and value not in self.choices:
+            raise ValueError(value)
+        if self.fits is not None and not self.fits(value):
+            raise ValueError(value)
+        return value
+
+
+def _path(value: object) -> Path:
+    if not isinstance(value, str | Path):
+        raise ValueError(value)  # noqa: TRY004 - as above
+    text = str(value)
+    text.encode()
+    if not text or "\0" in text:
+        raise ValueError(value)
+    # Neither a file nor a variable is expanded by a shell.
+    return Path(os.path.expanduser(text))  # noqa: PTH111 - Path's raises where there is no home
+
+
+def _table() -> dict[str, Setting]:
+    kinds = get_type_hints(Settings)
+    return {
+        row.name: Setting(row.name, kinds[row.name], row.default, **row.metadata)
+        for row in fields(Settings)
+        if row.metadata
+    }
+
+
+SETTINGS: Mapping[str, Setting] = _table()
+"""The table by name, in the order in which it is shown."""
+
+
+def limit(value: float) -> float:
+    """Return a limit or a deadline as arithmetic wants it: infinity where 0 turned it off."""
+    return value or math.inf
+
+
+def load_settings(
+    *, config: Path | None, environ: Mapping[str, str], flags: Mapping[str, object]
+) -> Settings:
+    """Gather the settings from all four places.
+
+    ``config`` is the file that the command line named; without one, ``SECURECHAT_CONFIG`` may
+    name it. In ``flags``, a value of ``None`` or an empty tuple means that it was not given.
+
+    Raises ``ConfigError`` with one sentence that names the place, and what is allowed there.
+    """
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+
+    def take(name: str, value: object, origin: str) -> None:
+        values[name] = value
+        origins[name] = origin
+
+    if config is None and environ.get(CONFIG_VARIABLE):
+        config = _path(environ[CONFIG_VARIABLE])
+    if config is not None:
+        for key, value in _read_toml(config).items():
+            setting = _find(key, SETTINGS, f"{key} in {config}")
+            take(key, setting.check(value, f"{key} in {config}"), str(config))
+
+    by_variable = {setting.variable: setting for setting in SETTINGS.values()}
+    for variable in sorted(environ):
+        if variable.startswith(VARIABLE_PREFIX) and variable != CONFIG_VARIABLE:
+            setting = _find(variable, by_variable, variable)
+            take(setting.name, setting.parse(environ[variable], variable), variable)
+
+    for name, value in flags.items():
+        if value is not None and value != ():
+            setting = _find(name, SETTINGS, name)
+            take(name, setting.check(value, setting.flag), setting.flag)
+
+    settings = Settings(**values, origins=origins)
+    _check_pairs(settings)
+    return settings
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"Cannot read the settings in {path}: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not UTF-8 text, as TOML has to be.") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}.") from error
+
+
+def _find(name: str, known: Mapping[str, Setting], where: str) -> Setting:
+    if name in known:
+        return known[name]
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
+    raise ConfigError(f"{where} is not a setting; the nearest is {near}.")
+
+
+def _check_pairs(settings: Settings) -> None:
+    pairs = (("ping_seconds", "drop_seconds"), ("waiting_drop_from", "waiting_drop_all"))
+    for lower, upper in pairs:
+        least, most = getattr(settings, lower), getattr(settings, upper)
+        if least and most and least >= most:
+            raise ConfigError(
+                f"{lower} is {least:g}{_from(settings, lower)}, but must be less than {upper}, "
+                f"which is {most:g}{_from(settings, upper)}."
+            )
+
+
+def _from(settings: Settings, name: str) -> str:
+    return f" ({settings.origins.get(name, 'default')})"
+
+
+def _read_flag(setting: Setting) -> Callable[..., Any]:
+    """Return click's callback for a flag, so that it refuses what the file refuses."""
+
+    def read(
+        ctx: click.Context, _param: click.Parameter, value: str | tuple[str, ...] | None
+    ) -> Any:
+        if value is None:
+            return None
+        try:
+            text = value if isinstance(value, str) else " ".join(value)
+            return setting.parse(text, setting.flag)
+        except ConfigError as error:
+            raise click.UsageError(str(error), ctx) from error
+
+    return read
+
+
+def click_options(*names: str) -> Callable[[_Command], _Command]:
+    """Return a decorator that gives a click command the flags of the settings.
+
+    With ``names``, of those settings alone, and ``--config``; without, of all of them,
+    ``--config`` and ``--print-config``. The command's function gets ``config`` (a ``Path`` or
+    ``None``), ``print_config`` (a ``bool``) and ``**flags``, as ``load_settings`` wants them.
+    """
+
+    def decorate(command: _Command) -> _Command:
+        for name in reversed(names or tuple(SETTINGS)):
+            setting = SETTINGS[name]
+            command = click.option(
+                setting.flag,
+                name,
+                callback=_read_flag(setting),
+                metavar=setting.metavar,
+                multiple=setting.kind not in (int, float, str, Path),
+                help=setting.help,
+            )(command)
+        if not names:
+            command = click.option(
+                "--print-config", is_flag=True, help="Print the settings as TOML and exit."
+            )(command)
+        return click.option(
+            "--config",
+            type=click.Path(path_type=Path),
+            help=f"File of settings (TOML); else the one that {CONFIG_VARIABLE} names.",
+        )(command)
+
+    return decorate
+
+
+def print_config(settings: Settings) -> str:
+    """Return the settings as TOML that reads back as the same, with where each came from."""
+    lines = ["# The settings of SecureChat in effect, and where each came from.\n"]
+    for setting in SETTINGS.values():
+        origin = settings.origins.get(setting.name, "default")
+        value = _toml(getattr(settings, setting.name))
+        lines += [f"# {setting.help}", f"{setting.name} = {value}  # {_comment(origin)}\n"]
+    return "\n".join(lines)
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, str | Path):
+        # A JSON string is a TOML string, but for the one control character JSON leaves alone.
+        return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
+    if isinstance(value, Iterable):
+        return "[" + ", ".join(_toml(item) for item in value) + "]"
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _comment(origin: str) -> str:
+    return "".join(character if character.isprintable() else "?" for character in origin)
