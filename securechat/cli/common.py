@@ -1,0 +1,116 @@
+"""What every command-line program here shares: how it runs, fails, and prints tables.
+
+The interface's rules: data goes to standard output, everything said to a person to standard error.
+A failure is one sentence, ``Error: …``, and exit status 1; wrong usage is click's own message and
+exit status 2. Only our own bugs show a traceback.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+import trio
+
+from securechat.errors import SecureChatError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+T = TypeVar("T")
+
+
+@contextmanager
+def one_sentence() -> Iterator[None]:
+    """Turn a failure that a person can do something about into click's ``Error: sentence``.
+
+    That is every ``SecureChatError`` and ``OSError``, also when nurseries wrapped several into a
+    group: then the first is told. A group with anything else in it is a bug and passes.
+    """
+    try:
+        yield
+    except (SecureChatError, OSError, BaseExceptionGroup) as error:
+        leaves = list(_leaves(error))
+        for interruption in (KeyboardInterrupt, SystemExit):
+            for leaf in leaves:
+                if isinstance(leaf, interruption):
+                    raise leaf from None
+        for leaf in leaves:
+            # A closed pipe is click's to handle: it ends quietly, as `… | head` should.
+            if isinstance(leaf, OSError) and leaf.errno == errno.EPIPE:
+                raise leaf from None
+        if not all(isinstance(leaf, SecureChatError | OSError) for leaf in leaves):
+            raise
+        raise click.ClickException(_sentence(leaves[0])) from error
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _leaves(inner)
+    else:
+        yield error
+
+
+def _sentence(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename is not None else ""
+        return f"{where}{error.strerror}"
+    return str(error) or type(error).__name__
+
+
+class Program(click.Command):
+    """A command whose failures are one sentence each."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with one_sentence():
+            return super().invoke(ctx)
+
+
+class ProgramGroup(click.Group):
+    """A group of commands whose failures are one sentence each."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with one_sentence():
+            return super().invoke(ctx)
+
+
+def run(main: Callable[[], Awaitable[T]]) -> T:
+    """Run an async function by Trio and return its result; failures as in ``one_sentence``."""
+    with one_sentence():
+        return trio.run(main)
+
+
+def say(text: str) -> None:
+    """Tell the person at the terminal something that is not the program's output."""
+    click.echo(text, err=True)
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Return a rich console that honours ``NO_COLOR`` and never adds markup or emoji to data."""
+    from rich.console import Console  # noqa: PLC0415 - rich is slow to load and seldom needed
+
+    return Console(stderr=stderr, highlight=False, markup=False, emoji=False)
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print rows under their headings: drawn on a terminal, plain aligned text elsewhere."""
+    out = console()
+    if out.is_terminal:
+        from rich import box  # noqa: PLC0415
+        from rich.table import Table  # noqa: PLC0415
+
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        for column in columns:
+            table.add_column(column, overflow="fold")
+        for row in rows:
+            table.add_row(*row)
+        out.print(table)
+        return
+    widths = [max(map(len, cells)) for cells in zip(columns, *rows, strict=True)]
+    for row in (columns, *rows):
+        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        click.echo(line.rstrip())
