@@ -1,0 +1,253 @@
+"""The store's questions and changes in SQL: functions of a connection, without any waiting.
+
+What changes something runs inside ``database.transact``. Positions and marks are counted here,
+which is safe because a write transaction keeps every other writer out from its beginning.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
+
+from securechat.errors import Conflict
+from securechat.store.contract import Change, Entry, Event, Record, Stored
+
+_COLUMNS = "position, msgid, time_ms, kind, account, source, conversation, target, text, tags"
+_EVENT_ROWS = f"SELECT {_COLUMNS} FROM events"  # noqa: S608 - constants only
+_RECORD_ROWS = "SELECT kind, key, version, value FROM records"
+
+_EventRow = tuple[int, str, int, str, str, str, str, str, str, str | None]
+_RecordRow = tuple[str, str, int, str | None]
+
+
+# --- the journal ------------------------------------------------------------------------------
+
+
+def append(
+    connection: sqlite3.Connection, entries: Sequence[Entry]
+) -> tuple[list[int], list[Stored]]:
+    """Store the entries that are new; return every entry's position, and the new events.
+
+    Raises ``Conflict`` when a change of a new entry expected another version.
+    """
+    positions = _known_positions(connection, [entry.event.msgid for entry in entries])
+    last = last_position(connection)
+    new: list[Stored] = []
+    changes: list[Change] = []
+    for entry in entries:
+        if entry.event.msgid not in positions:
+            last += 1
+            positions[entry.event.msgid] = last
+            new.append(Stored(last, entry.event))
+            changes.extend(entry.changes)
+    connection.executemany(
+        f"INSERT INTO events ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+        map(_event_row, new),
+    )
+    if changes:
+        apply(connection, changes)
+    return [positions[entry.event.msgid] for entry in entries], new
+
+
+def _known_positions(connection: sqlite3.Connection, msgids: Sequence[str]) -> dict[str, int]:
+    """Return the positions of those msgids that are stored already."""
+    rows = connection.execute(
+        "SELECT msgid, position FROM events WHERE msgid IN (SELECT value FROM json_each(?))",
+        (json.dumps(msgids),),
+    )
+    return dict(rows.fetchall())
+
+
+def last_position(connection: sqlite3.Connection) -> int:
+    """Return the highest position that was ever given out, 0 before the first."""
+    row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'events'").fetchone()
+    return row[0] if row is not None else 0
+
+
+def last(connection: sqlite3.Connection) -> Stored | None:
+    """Return the newest event."""
+    return _one_event(connection.execute(f"{_EVENT_ROWS} ORDER BY position DESC LIMIT 1"))
+
+
+def locate(connection: sqlite3.Connection, msgid: str) -> Stored | None:
+    """Return the event with this msgid."""
+    return _one_event(connection.execute(f"{_EVENT_ROWS} WHERE msgid = ?", (msgid,)))
+
+
+def page(connection: sqlite3.Connection, after: int, limit: int) -> list[Stored]:
+    """Return the ``limit`` events that follow a position."""
+    rows = connection.execute(
+        f"{_EVENT_ROWS} WHERE position > ? ORDER BY position LIMIT ?", (after, limit)
+    )
+    return list(map(_stored, rows))
+
+
+def history(
+    connection: sqlite3.Connection,
+    conversation: str,
+    *,
+    after: int,
+    before: int | None,
+    limit: int,
+    newest: bool,
+    kinds: Sequence[str],
+) -> list[Stored]:
+    """Return events of a conversation, oldest first; see ``contract.Store.history``."""
+    where = "conversation = ? AND position > ?"
+    values: list[str | int] = [conversation, after]
+    if before is not None:
+        where += " AND position < ?"
+        values.append(before)
+    if kinds:
+        where += f" AND kind IN ({', '.join('?' * len(kinds))})"
+        values.extend(kinds)
+    order = "DESC" if newest else "ASC"
+    values.append(max(limit, 0))  # SQLite takes a negative limit for none at all
+    rows = connection.execute(
+        f"{_EVENT_ROWS} WHERE {where} ORDER BY position {order} LIMIT ?", values
+    )
+    found = list(map(_stored, rows))
+    if newest:
+        found.reverse()
+    return found
+
+
+def position_at(connection: sqlite3.Connection, time_ms: int) -> int:
+    """Return the first position at or after a time, by halving the range of positions.
+
+    Times never decrease along positions, so twenty look-ups by primary key find one place in a
+    million; an index on time would have to be written to in every commit instead.
+    """
+    low, high = 1, last_position(connection) + 1
+    while low < high:
+        middle = (low + high) // 2
+        # Positions may have gaps: the next event that there is decides for the middle.
+        position, found_ms = connection.execute(
+            "SELECT position, time_ms FROM events WHERE position >= ? ORDER BY position LIMIT 1",
+            (middle,),
+        ).fetchone() or (high, time_ms)
+        if found_ms >= time_ms:
+            high = middle
+        else:
+            low = position + 1
+    # The place may be a gap as well.
+    row = connection.execute("SELECT min(position) FROM events WHERE position >= ?", (low,))
+    (position,) = row.fetchone()
+    return low if position is None else position
+
+
+def _event_row(stored: Stored) -> _EventRow:
+    event = stored.event
+    return (
+        stored.position,
+        event.msgid,
+        event.time_ms,
+        event.kind,
+        event.account,
+        event.source,
+        event.conversation,
+        event.target,
+        event.text,
+        json.dumps(dict(event.tags), ensure_ascii=False) if event.tags else None,
+    )
+
+
+def _stored(row: _EventRow) -> Stored:
+    position, msgid, time_ms, kind, account, source, conversation, target, text, tags = row
+    return Stored(
+        position,
+        Event(
+            msgid=msgid,
+            time_ms=time_ms,
+            kind=kind,
+            account=account,
+            source=source,
+            conversation=conversation,
+            target=target,
+            text=text,
+            tags=json.loads(tags) if tags is not None else {},
+        ),
+    )
+
+
+def _one_event(rows: sqlite3.Cursor) -> Stored | None:
+    row = rows.fetchone()
+    return _stored(row) if row is not None else None
+
+
+# --- the records ------------------------------------------------------------------------------
+
+
+def apply(connection: sqlite3.Connection, changes: Iterable[Change]) -> list[Record]:
+    """Apply changes in their order; return, for each, its record as it is after all of them.
+
+    Raises ``Conflict`` at the first one that expected another version.
+    """
+    (mark,) = connection.execute("SELECT coalesce(max(mark), 0) FROM records").fetchone()
+    order: list[tuple[str, str]] = []
+    records: dict[tuple[str, str], Record] = {}
+    for change in changes:
+        version, present = connection.execute(
+            "SELECT version, value IS NOT NULL FROM records WHERE kind = ? AND key = ?",
+            (change.kind, change.key),
+        ).fetchone() or (0, 0)
+        if change.expected is not None and change.expected != (version if present else 0):
+            raise Conflict(change.kind, change.key)
+        mark += 1
+        value = None
+        if change.value is not None:
+            value = json.dumps(dict(change.value), ensure_ascii=False, allow_nan=False)
+        connection.execute(
+            "INSERT INTO records (kind, key, version, value, mark) VALUES (?, ?, ?, ?, ?) "
+            "ON CONFLICT (kind, key) DO UPDATE SET "
+            "version = excluded.version, value = excluded.value, mark = excluded.mark",
+            (change.kind, change.key, version + 1, value, mark),
+        )
+        order.append((change.kind, change.key))
+        records[order[-1]] = _record((change.kind, change.key, version + 1, value))
+    return [records[name] for name in order]
+
+
+def get(connection: sqlite3.Connection, kind: str, key: str) -> Record | None:
+    """Return a record that is present."""
+    row = connection.execute(
+        f"{_RECORD_ROWS} WHERE kind = ? AND key = ? AND value IS NOT NULL", (kind, key)
+    ).fetchone()
+    return _record(row) if row is not None else None
+
+
+def scan(connection: sqlite3.Connection, kind: str, prefix: str) -> list[Record]:
+    """Return the present records of a kind whose key starts with ``prefix``, by key."""
+    rows = connection.execute(
+        f"{_RECORD_ROWS} WHERE kind = ? AND key >= ? AND value IS NOT NULL ORDER BY key",
+        (kind, prefix),
+    )
+    found: list[Record] = []
+    for row in rows:
+        # Keys with a common beginning stand side by side: the first other one ends them.
+        if not row[1].startswith(prefix):
+            rows.close()
+            break
+        found.append(_record(row))
+    return found
+
+
+def changed(connection: sqlite3.Connection, after: int) -> tuple[list[Record], int]:
+    """Return the records changed since a mark, in the order of their last change, and the mark."""
+    rows = connection.execute(
+        "SELECT kind, key, version, value, mark FROM records WHERE mark > ? ORDER BY mark",
+        (after,),
+    ).fetchall()
+    return [_record(row[:4]) for row in rows], rows[-1][4] if rows else after
+
+
+def data_version(connection: sqlite3.Connection) -> int:
+    """Return a number that differs once another connection, of any process, has committed."""
+    (version,) = connection.execute("PRAGMA data_version").fetchone()
+    return int(version)
+
+
+def _record(row: _RecordRow) -> Record:
+    kind, key, version, value = row
+    return Record(kind, key, version, json.loads(value) if value is not None else None)
