@@ -1,0 +1,85 @@
+# What people and CI do here. `make` alone lists it; CONTRIBUTING.md says more.
+#
+# Nothing is fetched that requirements*.txt does not name with its hash, and everything lands in
+# .venv. Paths are relative, so that the folder may stand anywhere, under any name.
+
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+BIN := .venv/bin
+PYTHON_FILES = find securechat scripts tests benchmarks -name '*.py' -type f
+pip := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
+say = @printf '%s\n'
+
+.PHONY: help install develop run test check test-wheel test-clients bench format lock clean
+
+help:  ## List these targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
+
+install: .venv/installed  ## Set up .venv with what the programs need
+	@:
+
+develop: .venv/developing  ## Set up .venv with what the checks need too
+	@:
+
+run: install  ## Make what is missing (certificates, a first account) and start the server; ARGS="--port 7000" are its flags
+	@$(BIN)/python scripts/first_run.py $(ARGS)
+	@exec $(BIN)/securechat-server $(ARGS)
+
+test: check test-wheel  ## Everything that CI runs
+
+check: develop  ## Check format, lint, types, async rules and imports, and test with coverage
+	$(say) '== Format'
+	@$(BIN)/ruff format --check .
+	$(say) '== Lint'
+	@$(BIN)/ruff check .
+	$(say) '== Types'
+	@$(BIN)/mypy
+	$(say) '== Async rules'
+	@$(PYTHON_FILES) -exec $(BIN)/flake8-async {} +
+	$(say) '== Imports'
+	@$(BIN)/lint-imports --no-logo
+	$(say) '== Tests, with coverage'
+	@$(BIN)/coverage erase
+	@$(BIN)/coverage run -m pytest -m 'not slow' $(ARGS)
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report
+
+test-wheel: develop  ## Test the built wheel, installed away from the source tree
+	$(say) '== Tests, of the built wheel'
+	@sh scripts/test_wheel.sh
+
+test-clients: develop  ## Drive the real IRC clients that are installed
+	@$(BIN)/pytest -m clients -rs $(ARGS)
+
+bench: develop  ## Measure; ARGS="--help" tells what can be chosen
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+format: develop  ## Format the code and fix what lint can fix
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+lock: .venv/bin/python  ## Write requirements*.txt anew from pyproject.toml; ARGS=--upgrade takes newer releases
+	@sh scripts/lock.sh $(ARGS)
+
+clean:  ## Remove what the checks made; .venv, certificates, accounts and history stay
+	@rm -rf build dist htmlcov .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	@find securechat scripts tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/bin/python:
+	@python=$$(sh scripts/find_python.sh) && \
+	printf '== Creating .venv with %s\n' "$$("$$python" --version)" && \
+	"$$python" -m venv --clear .venv
+
+# The two stamps tell what .venv holds. They are inside it, so they go with it.
+.venv/installed: .venv/bin/python requirements.txt pyproject.toml
+	$(say) '== Installing'
+	@$(pip) install --require-hashes --requirement requirements.txt
+	@$(pip) install --no-deps --no-index --no-build-isolation --editable .
+	@touch $@
+
+.venv/developing: .venv/installed requirements-dev.txt
+	$(say) '== Installing what the checks need'
+	@$(pip) install --require-hashes --requirement requirements-dev.txt
+	@touch $@

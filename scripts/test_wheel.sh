@@ -1,0 +1,32 @@
+#!/bin/sh
+# Build the wheel, install it into a throw-away environment and run the tests against it, away
+# from the source tree: a file that the wheel lacks is found here and nowhere else.
+#
+# The environment borrows the packages of .venv through a .pth file. Python does not follow the
+# .pth files in there, so the editable install of the source tree stays out. Nothing is fetched.
+set -eu
+
+root=$(pwd)
+away=$(mktemp -d "${TMPDIR:-/tmp}/securechat-wheel.XXXXXX")
+trap 'rm -rf "$away"' EXIT
+
+pip() {
+    .venv/bin/python -m pip --quiet --disable-pip-version-check --no-input "$@"
+}
+
+pip wheel --no-deps --no-index --no-build-isolation --wheel-dir "$away" .
+.venv/bin/python -m venv --without-pip "$away/venv"
+site=$("$away/venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' >"$site/borrowed.pth"
+pip --python "$away/venv/bin/python" install --no-deps --no-index "$away"/securechat-*.whl
+
+cp -R tests scripts pyproject.toml "$away"
+cd "$away"
+found=$(venv/bin/python -c 'import securechat; print(securechat.__file__)')
+case $found in
+    "$site"/*) ;;
+    *) echo "The tests would run against $found, not against the wheel." >&2; exit 1 ;;
+esac
+case $(pwd -P) in "$root"/*) echo "$away is inside the source tree." >&2; exit 1 ;; esac
+
+venv/bin/python -m pytest --quiet -m 'not slow and not clients'
