@@ -39,11 +39,19 @@ class ConnectionLost(PeerError):
 
 
 class HandshakeFailed(PeerError):
-    """TLS could not be agreed; ``reason`` is OpenSSL's word for why, in lower case."""
+    """TLS could not be agreed; ``reason`` is OpenSSL's word for why, in lower case.
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
+    Where the peer's certificate was refused, ``verify_code`` is OpenSSL's number for it (such as
+    62, another host's name) and ``verify_message`` its sentence.
+    """
+
+    def __init__(
+        self, reason: str, *, verify_code: int | None = None, verify_message: str = ""
+    ) -> None:
+        super().__init__(f"{reason}: {verify_message}" if verify_message else reason)
         self.reason = reason
+        self.verify_code = verify_code
+        self.verify_message = verify_message
 
 
 class MessageError(PeerError):

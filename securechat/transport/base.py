@@ -12,6 +12,14 @@ from __future__ import annotations
 
 from typing import Protocol
 
+CLOSED_HERE = "the connection was closed on this side"
+"""What ``ConnectionLost`` says after ``close``."""
+
+
+def how_it_broke(error: OSError) -> str:
+    """Say how a wire broke, for ``ConnectionLost``."""
+    return f"the connection broke: {(error.strerror or type(error).__name__).lower()}"
+
 
 class Wire(Protocol):
     """Raw bytes, in the manner of a non-blocking socket."""
@@ -85,7 +93,8 @@ class Link(Protocol):
         """Make one TLS write and one ``send``; return whether everything went.
 
         Never waits. After ``False`` the rest is kept and ``drain`` must be awaited before the
-        next call. Raises ``ConnectionLost``.
+        next call, or the rest grows: what is given meanwhile is kept behind it, in order.
+        Raises ``ConnectionLost``.
         """
         ...
 
