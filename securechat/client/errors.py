@@ -1,0 +1,56 @@
+"""What can go wrong for a client, by name.
+
+A :class:`UserError` ends the client; its text is the sentence to show. The others are about one
+request, and the client goes on.
+"""
+
+from __future__ import annotations
+
+from securechat.errors import SecureChatError, UserError
+
+
+class ConnectFailed(UserError):
+    """The server could not be reached, or ended the connection before the login was through."""
+
+
+class TrustError(UserError):
+    """The server's certificate was not accepted; nothing was sent to it."""
+
+
+class LoginRefused(UserError):
+    """The server did not take the name and password, or offers no login. Not tried again."""
+
+
+class NotSent(SecureChatError):
+    """A line that was certainly not stored: refused by the server, or never handed to it.
+
+    ``code`` is the server's numeric or standard reply code, or ``NOT_SENT``.
+    """
+
+    def __init__(self, target: str, text: str, code: str = "NOT_SENT") -> None:
+        super().__init__(f"Not sent to {target}: {text}")
+        self.target = target
+        self.text = text
+        self.code = code
+
+
+class NotConfirmed(NotSent):
+    """A line that was handed to the server and never acknowledged: it may or may not be stored."""
+
+    def __init__(self, target: str, text: str) -> None:
+        super().__init__(target, text, "NOT_CONFIRMED")
+        self.args = (f"Sent to {target}, but {text}",)
+
+
+class JoinRefused(SecureChatError):
+    """The server did not let this account into a channel; ``code`` as in ``NotSent``."""
+
+    def __init__(self, channel: str, text: str, code: str) -> None:
+        super().__init__(f"Cannot join {channel}: {text}")
+        self.channel = channel
+        self.text = text
+        self.code = code
+
+
+class HistoryUnavailable(SecureChatError):
+    """The server did not give the history of a conversation; the text says why."""
