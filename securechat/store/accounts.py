@@ -1,0 +1,281 @@
+"""Accounts: who may log in, kept as records of kind ``account`` under the folded name.
+
+Two things make a change safe while a server runs. Every change is a compare-and-set on the record
+as it was read, so that nothing done in between is lost. And an account's ``credential`` differs
+from then on whenever its live sessions must end: a new password, disabled, removed, or removed
+and made again. A rehash with new parameters leaves it alone.
+
+Each account has a random ``id`` of its own. Removing one leaves its messages in the history under
+its name; whatever belongs to an account (memberships, roles, read markers, direct messages) is to
+be kept or checked by the id, so that somebody who gets the same name later inherits nothing.
+
+The last login is a record of its own (``login``): it changes often, and nobody who watches
+accounts for changes wants to hear of it.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypedDict, cast
+
+from securechat.errors import Conflict, UserError
+from securechat.protocol.names import check_account_name, fold
+from securechat.store.contract import Change, Record, Store
+
+KIND = "account"
+LOGIN_KIND = "login"
+
+
+class _Value(TypedDict):
+    id: str
+    name: str
+    password_hash: str
+    generation: int
+    admin: bool
+    disabled: bool
+    created_ms: int
+    password_changed_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One account as it is stored; times are milliseconds since 1970, UTC.
+
+    ``name`` is spelled as it was given, ``key`` is its folded form. ``version`` is the record's.
+    """
+
+    name: str
+    key: str
+    id: str
+    password_hash: str
+    generation: int
+    admin: bool
+    disabled: bool
+    created_ms: int
+    password_changed_ms: int
+    version: int
+
+    @property
+    def credential(self) -> str:
+        """What a session remembers from its login; once it differs, the session must end."""
+        return f"{self.id}.{self.generation}"
+
+
+@dataclass(frozen=True, slots=True)
+class NewAccount:
+    """What an account is made of; ``password_hash`` is one that ``Hasher.hash`` gave."""
+
+    name: str
+    password_hash: str
+    admin: bool = False
+    disabled: bool = False
+
+
+def account_of(record: Record) -> Account | None:
+    """Return the account that a record of kind ``account`` holds, ``None`` for a removed one."""
+    if record.value is None:
+        return None
+    value = cast("_Value", record.value)
+    return Account(
+        name=value["name"],
+        key=record.key,
+        id=value["id"],
+        password_hash=value["password_hash"],
+        generation=value["generation"],
+        admin=value["admin"],
+        disabled=value["disabled"],
+        created_ms=value["created_ms"],
+        password_changed_ms=value["password_changed_ms"],
+        version=record.version,
+    )
+
+
+def _value_of(account: Account) -> Mapping[str, object]:
+    value: _Value = {
+        "id": account.id,
+        "name": account.name,
+        "password_hash": account.password_hash,
+        "generation": account.generation,
+        "admin": account.admin,
+        "disabled": account.disabled,
+        "created_ms": account.created_ms,
+        "password_changed_ms": account.password_changed_ms,
+    }
+    return dict(value)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _new_id() -> str:
+    return secrets.token_hex(8)
+
+
+class Accounts:
+    """The accounts in a store. Every method may raise ``StoreError``.
+
+    ``now_ms`` and ``new_id`` are for tests that want to know the time and the ids.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        now_ms: Callable[[], int] = _now_ms,
+        new_id: Callable[[], str] = _new_id,
+    ) -> None:
+        self._store = store
+        self._now_ms = now_ms
+        self._new_id = new_id
+
+    async def get(self, name: str) -> Account | None:
+        """Return an account by its name in any spelling, ``None`` when there is none."""
+        record = await self._store.get(KIND, fold(name))
+        return account_of(record) if record is not None else None
+
+    async def named(self, name: str) -> Account:
+        """Return an account by its name; raises ``UserError`` when there is none."""
+        account = await self.get(name)
+        if account is None:
+            check_name(name)  # a misspelled name is better explained by the rule
+            raise UserError(f"There is no account named {name}.")
+        return account
+
+    async def list(self) -> Sequence[Account]:
+        """Return every account, by name."""
+        found = [account_of(record) for record in await self._store.scan(KIND)]
+        return [account for account in found if account is not None]
+
+    async def add(self, new: NewAccount) -> Account:
+        """Make an account; raises ``UserError`` for a name that is taken or cannot be one."""
+        (account,) = await self.add_all([new])
+        return account
+
+    async def add_all(self, new: Iterable[NewAccount]) -> Sequence[Account]:
+        """Make several accounts, all or none; raises ``UserError`` as ``add`` does."""
+        now_ms = self._now_ms()
+        accounts = [self._made(one, now_ms) for one in new]
+        changes = [
+            Change(KIND, account.key, _value_of(account), expected=0) for account in accounts
+        ]
+        try:
+            records = await self._store.put(changes)
+        except Conflict as conflict:
+            name = next(one.name for one in accounts if one.key == conflict.key)
+            raise UserError(f"An account named {name} exists already.") from conflict
+        return [
+            replace(account, version=record.version)
+            for account, record in zip(accounts, records, strict=True)
+        ]
+
+    def _made(self, new: NewAccount, now_ms: int) -> Account:
+        check_name(new.name)
+        return Account(
+            name=new.name,
+            key=fold(new.name),
+            id=self._new_id(),
+            password_hash=new.password_hash,
+            generation=1,
+            admin=new.admin,
+            disabled=new.disabled,
+            created_ms=now_ms,
+            password_changed_ms=now_ms,
+            version=0,
+        )
+
+    async def set_password(self, name: str, password_hash: str) -> Account:
+        """Give an account a new password; its sessions are to end. Raises ``UserError``."""
+        now_ms = self._now_ms()
+        return await self._change(
+            name,
+            lambda account: replace(
+                account,
+                password_hash=password_hash,
+                password_changed_ms=now_ms,
+                generation=account.generation + 1,
+            ),
+        )
+
+    async def disable(self, name: str) -> Account:
+        """Let nobody in by this account, and have its sessions end. Raises ``UserError``."""
+
+        def disabled(account: Account) -> Account:
+            if account.disabled:
+                return account
+            return replace(account, disabled=True, generation=account.generation + 1)
+
+        return await self._change(name, disabled)
+
+    async def enable(self, name: str) -> Account:
+        """Undo ``disable``. Raises ``UserError``."""
+        return await self._change(name, lambda account: replace(account, disabled=False))
+
+    async def rehash(self, verified: Account, password_hash: str) -> None:
+        """Keep the same password in a new hash, unless it was changed since it was verified."""
+        while True:
+            account = await self.get(verified.name)
+            if account is None or account.password_hash != verified.password_hash:
+                return  # removed, changed, or rehashed by another login
+            value = _value_of(replace(account, password_hash=password_hash))
+            try:
+                await self._store.put([Change(KIND, account.key, value, expected=account.version)])
+            except Conflict:
+                continue
+            return
+
+    async def remove(self, name: str) -> Account:
+        """Remove an account and return what it was; its messages stay. Raises ``UserError``."""
+        while True:
+            account = await self.named(name)
+            try:
+                await self._store.put(
+                    [
+                        Change(KIND, account.key, None, expected=account.version),
+                        Change(LOGIN_KIND, account.key, None),
+                    ]
+                )
+            except Conflict:
+                continue  # somebody else was quicker: look at it again
+            return account
+
+    async def _change(self, name: str, change: Callable[[Account], Account]) -> Account:
+        while True:
+            account = await self.named(name)
+            changed = change(account)
+            if changed == account:
+                return account
+            try:
+                (record,) = await self._store.put(
+                    [Change(KIND, account.key, _value_of(changed), expected=account.version)]
+                )
+            except Conflict:
+                continue  # somebody else was quicker: change what is there now
+            return replace(changed, version=record.version)
+
+    # --- last logins --------------------------------------------------------------------------
+
+    async def note_login(self, account: Account) -> None:
+        """Remember that an account logged in now."""
+        value = {"id": account.id, "time_ms": self._now_ms()}
+        await self._store.put([Change(LOGIN_KIND, account.key, value)])
+
+    async def last_logins(self) -> dict[str, int]:
+        """Return when each account logged in last, by account id; not all ever did."""
+        records = await self._store.scan(LOGIN_KIND)
+        return {
+            cast("str", record.value["id"]): cast("int", record.value["time_ms"])
+            for record in records
+            if record.value is not None
+        }
+
+
+def check_name(name: str) -> None:
+    """Raise ``UserError`` with the rule unless this can name an account."""
+    try:
+        check_account_name(name)
+    except ValueError as error:
+        raise UserError(str(error)) from error
