@@ -1,0 +1,203 @@
+"""Accounts as CSV, for ``securechat-users import`` and ``export``.
+
+Columns: ``name``, ``password`` or ``password_hash`` (argon2id), ``admin``, ``disabled``. UTF-8, with
+or without a byte order mark, as spreadsheets write it.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import trio
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from securechat.cli.common import console
+from securechat.errors import UserError
+from securechat.protocol.names import fold
+from securechat.store.accounts import Account, Accounts, NewAccount, check_name
+from securechat.store.password_rules import check_password
+from securechat.store.passwords import Hasher, check_hash
+
+EXPORTED = ("name", "password_hash", "admin", "disabled")
+COLUMNS = ("name", "password", "password_hash", "admin", "disabled")
+
+_FLAGS = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False, "": False}
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One account to be; either ``password`` or ``password_hash`` is empty."""
+
+    line: int
+    name: str
+    password: str
+    password_hash: str
+    admin: bool
+    disabled: bool
+
+
+async def import_accounts(file: Path, accounts: Accounts, hasher: Hasher) -> int:
+    """Make every account in a file, or none; return how many.
+
+    Raises ``UserError`` that lists each mistake with its line.
+    """
+    taken = {account.key for account in await accounts.list()}
+    rows = _checked(_lines(_text(file)), taken)
+    hashes = dict.fromkeys((row.line for row in rows), "")
+    to_hash = [row for row in rows if not row.password_hash]
+    with _progress() as progress:
+        task = progress.add_task("Hashing passwords", total=len(to_hash))
+
+        async def hash_one(row: _Row) -> None:
+            hashes[row.line] = await hasher.hash(row.password)
+            progress.advance(task)
+
+        # All at once: the hasher itself lets only a few run.
+        async with trio.open_nursery() as nursery:
+            for row in to_hash:
+                nursery.start_soon(hash_one, row)
+    await accounts.add_all(
+        NewAccount(
+            row.name,
+            row.password_hash or hashes[row.line],
+            admin=row.admin,
+            disabled=row.disabled,
+        )
+        for row in rows
+    )
+    return len(rows)
+
+
+def _progress() -> Progress:
+    """Return a bar on standard error, which is not drawn where that is no terminal."""
+    err = console(stderr=True)
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=err,
+        transient=True,
+        disable=not err.is_terminal,
+    )
+
+
+def _text(file: Path) -> str:
+    content = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise UserError(f"{file} is not UTF-8 text: save it as UTF-8.") from None
+
+
+def _lines(text: str) -> list[tuple[int, dict[str, str]]]:
+    """Return each line with its number; raises ``UserError`` for a wrong heading."""
+    reader = csv.DictReader(io.StringIO(text, newline=""), restkey="", restval="", strict=True)
+    try:
+        columns = [column.strip().lower() for column in reader.fieldnames or ()]
+        unknown = [column for column in columns if column not in COLUMNS]
+        named = set(columns)
+        if (
+            unknown
+            or len(named) < len(columns)
+            or "name" not in named
+            or named.isdisjoint(("password", "password_hash"))
+        ):
+            raise UserError(
+                "The first line must name the columns: name, password or password_hash, and "
+                "if you like admin, disabled, each once"
+                + (f" (not {', '.join(map(repr, unknown))})." if unknown else ".")
+            )
+        reader.fieldnames = columns
+        return [(reader.line_num, row) for row in reader]
+    except csv.Error as error:
+        raise UserError(f"Line {reader.line_num} is not CSV: {error}.") from None
+
+
+def _checked(lines: Sequence[tuple[int, dict[str, str]]], taken: set[str]) -> list[_Row]:
+    """Return the rows, or raise ``UserError`` with every mistake in them."""
+    rows: list[_Row] = []
+    mistakes: list[str] = []
+    seen: dict[str, int] = {}
+    for line, cells in lines:
+        row, wrong = _row(line, cells)
+        key = fold(row.name)
+        if key in taken:
+            wrong.append(f"An account named {row.name} exists already.")
+        if key in seen:
+            wrong.append(f"The name {row.name} is on line {seen[key]} already.")
+        seen.setdefault(key, line)
+        mistakes.extend(f"line {line}: {text}" for text in wrong)
+        rows.append(row)
+    if mistakes:
+        raise UserError("Nothing was imported.\n" + "\n".join(mistakes))
+    return rows
+
+
+def _row(line: int, cells: dict[str, str]) -> tuple[_Row, list[str]]:
+    """Return what a line says, and what is wrong with it; no text repeats a password."""
+    wrong: list[str] = []
+    if "" in cells:
+        wrong.append("There are more cells than columns.")
+    name = cells["name"].strip()
+    password = cells.get("password", "")
+    password_hash = cells.get("password_hash", "").strip()
+    try:
+        check_name(name)
+    except UserError as error:
+        wrong.append(str(error))
+    if bool(password) == bool(password_hash):
+        wrong.append("Exactly one of password and password_hash must be filled in.")
+    elif password:
+        try:
+            check_password(password, name)
+        except UserError as error:
+            wrong.append(str(error))
+    else:
+        try:
+            check_hash(password_hash)
+        except ValueError as error:
+            wrong.append(f"The password_hash cannot be taken: {error}.")
+    flags = []
+    for column in ("admin", "disabled"):
+        word = cells.get(column, "").strip().lower()
+        if word not in _FLAGS:
+            wrong.append(f"{column} is yes or no, not {word!r}.")
+        flags.append(_FLAGS.get(word, False))
+    return _Row(line, name, password, password_hash, *flags), wrong
+
+
+def export_text(accounts: Iterable[Account]) -> str:
+    """Return accounts as CSV that ``import_accounts`` takes."""
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(EXPORTED)
+    for account in accounts:
+        writer.writerow(
+            (
+                account.name,
+                account.password_hash,
+                "yes" if account.admin else "no",
+                "yes" if account.disabled else "no",
+            )
+        )
+    return out.getvalue()
+
+
+def write_private(file: Path, text: str) -> None:
+    """Write a new file that only its owner can read, from its first moment on.
+
+    Raises ``UserError`` when there is one already: it might be readable for others.
+    """
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise UserError(f"{file} exists already: name another file, or remove it first.") from None
+    with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as out:
+        out.write(text)
