@@ -135,8 +135,8 @@ def make_certificates(
     existing = [str(file) for file in (path, key_path) if os.path.lexists(file)]
     if existing and not (force or new_ca):
         message = (
-            f"This would replace {' and '.join(existing)}: say --force to renew them (the CA stays), "
-            "or choose another folder with --out."
+            f"This would replace {' and '.join(existing)}: "
+            "say --force to renew (the CA stays), or choose another folder with --out."
         )
         raise CertificateError(message)
     old_ca = None if new_ca else _existing_ca(ca_path, ca_key_path, now)

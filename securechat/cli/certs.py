@@ -10,6 +10,7 @@ import click
 from securechat import __version__
 from securechat.addresses import canonical_host
 from securechat.certificates import Made, colon_form, make_certificates
+from securechat.cli.common import Program, say
 from securechat.errors import UserError
 from securechat.issuing import SERVER_DAYS, SERVER_DAYS_MAX
 
@@ -25,10 +26,10 @@ def _check_hosts(
         raise click.BadParameter(str(error)) from None
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=click.Path(file_okay=False, path_type=Path),
     default=DEFAULT_FOLDER,
     show_default=True,
     help="The folder to write to; made when missing.",
@@ -64,13 +65,10 @@ def main(out: Path, hosts: tuple[str, ...], days: int, force: bool, new_ca: bool
     The CA is made once and kept; its ca.pem is what clients trust. The server certificate is
     renewed with --force.
     """
-    try:
-        made = make_certificates(out, hosts, days, force=force, new_ca=new_ca)
-    except UserError as error:
-        raise click.ClickException(str(error)) from None
+    made = make_certificates(out, hosts, days, force=force, new_ca=new_ca)
     click.echo(_report(made, out))
     for warning in made.warnings:
-        click.echo(f"Warning: {warning}", err=True)
+        say(f"Warning: {warning}")
 
 
 def _report(made: Made, out: Path) -> str:
