@@ -1,0 +1,127 @@
+"""The command line: ``python -m benchmarks fanout``."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+
+import click
+from rich.console import Console
+
+from benchmarks import fanout as fanout_scenario
+from benchmarks import report
+from benchmarks.servers import SERVERS
+
+_DEFAULT_SERVERS = "securechat,ngircd,inspircd"
+
+
+def _names(_context: click.Context, _option: click.Parameter, value: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in value.split(",") if name.strip())
+    for name in names:
+        if name not in SERVERS:
+            raise click.BadParameter(f"{name!r} is none of {', '.join(SERVERS)}")
+    if not names:
+        raise click.BadParameter("name at least one server")
+    return names
+
+
+@click.group()
+def main() -> None:
+    """Measure SecureChat, beside other servers where they are installed."""
+    signal.signal(signal.SIGTERM, _terminate)
+
+
+@main.command()
+@click.option("--receivers", type=click.IntRange(1, 5000), default=200, show_default=True)
+@click.option(
+    "--rate",
+    type=click.FloatRange(min=0, min_open=True),
+    default=200,
+    show_default=True,
+    help="Messages per second of the fixed-rate phase.",
+)
+@click.option(
+    "--seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    default=10,
+    show_default=True,
+    help="Length of the fixed-rate phase.",
+)
+@click.option(
+    "--burst",
+    type=click.IntRange(2, 100_000),
+    default=2000,
+    show_default=True,
+    help="Messages under way in the pipelined phase; half of them are written at once.",
+)
+@click.option(
+    "--burst-seconds",
+    type=click.FloatRange(min=0),
+    default=5,
+    show_default=True,
+    help="Length of the pipelined phase.",
+)
+@click.option(
+    "--text-bytes",
+    type=click.IntRange(32, 400),
+    default=64,
+    show_default=True,
+    help="Length of a message's text.",
+)
+@click.option(
+    "--servers",
+    callback=_names,
+    default=_DEFAULT_SERVERS,
+    show_default=True,
+    help=f"Any of {', '.join(SERVERS)}.",
+)
+@click.option("--tags/--no-tags", default=True, help="A second row with capabilities negotiated.")
+@click.option("--pin/--no-pin", default=True, help="Server on one core, load on another.")
+@click.option(
+    "--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write JSON too."
+)
+def fanout(
+    *,
+    receivers: int,
+    rate: float,
+    seconds: float,
+    burst: int,
+    burst_seconds: float,
+    text_bytes: int,
+    servers: tuple[str, ...],
+    tags: bool,
+    pin: bool,
+    json_file: Path | None,
+) -> None:
+    """Send to a channel of many receivers, at a fixed rate and then pipelined."""
+    settings = fanout_scenario.Settings(
+        servers=servers,
+        receivers=receivers,
+        rate=rate,
+        seconds=seconds,
+        burst=burst,
+        burst_seconds=burst_seconds,
+        text_bytes=text_bytes,
+        tags=tags,
+        pin=pin,
+    )
+    progress = Console(stderr=True)
+    rows = fanout_scenario.run(settings, progress.print)
+    report.show(rows, settings, Console())
+    if json_file is not None:
+        text = json.dumps(report.to_record(rows, settings), indent=2)
+        json_file.write_text(text + "\n", encoding="utf-8")
+    if any(row.failed for row in rows):
+        sys.exit(1)
+
+
+def _terminate(_number: int, _frame: FrameType | None) -> None:
+    """End like Ctrl-C does, so that everything that was started is ended too."""
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m benchmarks")

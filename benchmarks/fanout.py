@@ -1,0 +1,163 @@
+"""Fan-out on one channel: one sender, many receivers, the same load on each server in turn."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import trustme
+
+from benchmarks.measure import core_for
+from benchmarks.plan import LoadPlan, RunResult
+from benchmarks.process import ServerFailed, free_port, running, tail, wait_for_port
+from benchmarks.servers import CHANNEL, MODERN_CAPS, SERVERS, Server
+
+ROOT = Path(__file__).resolve().parent.parent
+_SPARE_S = 180.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a person asked for."""
+
+    servers: tuple[str, ...]
+    receivers: int = 200
+    rate: float = 200.0
+    seconds: float = 10.0
+    burst: int = 2000
+    burst_seconds: float = 5.0
+    text_bytes: int = 64
+    tags: bool = True
+    """Whether servers that can are measured a second time with ``MODERN_CAPS`` negotiated."""
+    pin: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the report: a result, or why there is none."""
+
+    server: str
+    tags: bool
+    result: RunResult | None = None
+    skipped: str = ""
+    """Why it was not measured although nothing is wrong."""
+    failed: str = ""
+    """What went wrong."""
+
+    @property
+    def label(self) -> str:
+        return self.server + (" +tags" if self.tags else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """A throw-away authority's file and the certificate it issued for this machine."""
+
+    authority: Path
+    certificate: Path
+    key: Path
+
+    @classmethod
+    def make(cls, folder: Path) -> Certificate:
+        authority = trustme.CA()
+        issued = authority.issue_cert("localhost", "127.0.0.1")
+        made = cls(folder / "ca.pem", folder / "server.pem", folder / "server.key")
+        authority.cert_pem.write_to_path(made.authority)
+        for blob in issued.cert_chain_pems:
+            blob.write_to_path(made.certificate, append=True)
+        made.key.touch(mode=0o600)
+        issued.private_key_pem.write_to_path(made.key)
+        return made
+
+
+def run(settings: Settings, say: Callable[[str], None]) -> list[Row]:
+    """Measure every server that was asked for, one after the other; ``say`` tells the progress."""
+    rows: list[Row] = []
+    for name in settings.servers:
+        server = SERVERS[name]
+        missing = server.missing()
+        if missing:
+            rows.append(Row(name, tags=False, skipped=missing))
+            continue
+        for tags in (False, True) if settings.tags and server.has_modern_caps else (False,):
+            row = Row(name, tags=tags)
+            say(f"{row.label}: {settings.receivers} receivers ...")
+            rows.append(_measure(server, settings, tags=tags))
+    return rows
+
+
+def _measure(kind: type[Server], settings: Settings, *, tags: bool) -> Row:
+    try:
+        return Row(kind.name, tags, _run_one(kind, settings, MODERN_CAPS if tags else ()))
+    except ServerFailed as error:
+        return Row(kind.name, tags, failed=str(error))
+
+
+def _run_one(kind: type[Server], settings: Settings, caps: Sequence[str]) -> RunResult:
+    cores = sorted(os.sched_getaffinity(0)) if settings.pin else []
+    names = ["sender", *(f"user{number}" for number in range(settings.receivers))]
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="benchmark-")))
+        made = Certificate.make(folder)
+        server = kind(folder, free_port(), made.certificate, made.key)
+        passwords = server.passwords(names)
+        server.prepare(passwords)
+        log = folder / "server.log"
+        process = stack.enter_context(
+            running(
+                server.command(),
+                log,
+                core=core_for("server", cores),
+                env=server.environment(),
+                cwd=ROOT,
+            )
+        )
+        wait_for_port(process, server.port, log)
+        plan = LoadPlan(
+            port=server.port,
+            cafile=str(made.authority),
+            server_pid=process.pid,
+            login=server.login,
+            passwords=passwords,
+            channel=CHANNEL,
+            joins_by_itself=server.joins_by_itself,
+            caps=tuple(caps),
+            sender_oper=server.sender_oper,
+            rate=settings.rate,
+            seconds=settings.seconds,
+            burst=settings.burst,
+            burst_seconds=settings.burst_seconds,
+            text_bytes=settings.text_bytes,
+            core=core_for("load", cores),
+        )
+        try:
+            return generate(plan)
+        except ServerFailed as error:
+            raise ServerFailed(f"{error}\nThe server's log ends with:\n{tail(log)}") from error
+
+
+def generate(plan: LoadPlan) -> RunResult:
+    """Run the load generator in its own process. Raises ``ServerFailed`` with what it says."""
+    limit = plan.seconds + plan.burst_seconds + _SPARE_S
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "benchmarks.load"],
+            input=plan.to_json(),
+            capture_output=True,
+            text=True,
+            timeout=limit,
+            check=False,
+            cwd=ROOT,
+            start_new_session=True,
+        )
+    except subprocess.TimeoutExpired:
+        raise ServerFailed(f"the load was not done after {limit:.0f} s") from None
+    if done.returncode:
+        raise ServerFailed(done.stderr.strip() or f"the load ended with {done.returncode}")
+    return RunResult.from_json(done.stdout)
