@@ -20,7 +20,6 @@ from __future__ import annotations
 import difflib
 import json
 import math
-import os
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
@@ -32,15 +31,13 @@ import click
 
 from securechat.errors import ConfigError
 from securechat.protocol.names import CHANNEL_BYTES_MAX, is_channel_name
+from securechat.setting import VARIABLE_PREFIX, Setting, declare
 
-VARIABLE_PREFIX = "SECURECHAT_"
 CONFIG_VARIABLE = "SECURECHAT_CONFIG"
 """Names the file as ``--config`` does: the one ``SECURECHAT_*`` variable that is no setting."""
 
-NO_LIMIT = "no limit"
 NO_DEADLINE = "never"
 
-_T = TypeVar("_T")
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
@@ -56,250 +53,128 @@ def _has_no_nul(text: str) -> bool:
     return "\0" not in text
 
 
-def _setting(default: _T, about: str, **rule: Any) -> _T:
-    """Declare a setting. ``rule`` is any of the fields of ``Setting`` after ``about``."""
-    return field(default=default, metadata={"about": about, **rule})
-
-
 @dataclass(frozen=True)
 class Settings:
     """Every setting, checked. Made by ``load_settings``, or directly in tests."""
 
     # Where the server is, and what it is called.
-    host: tuple[str, ...] = _setting(
+    host: tuple[str, ...] = declare(
         (), "Address to listen on; none given means every one.", fits=_is_word, wanted="an address"
     )
-    port: int = _setting(6697, "TCP port to listen on; 0 lets the system choose.", maximum=65535)
-    cert: Path = _setting(Path("certs/server.pem"), "The server's certificate and its chain.")
-    key: Path = _setting(Path("certs/server.key"), "The key of that certificate.")
-    data: Path = _setting(Path("data"), "Folder of accounts and history.")
-    server_name: str = _setting(
+    port: int = declare(6697, "TCP port to listen on; 0 lets the system choose.", maximum=65535)
+    cert: Path = declare(Path("certs/server.pem"), "The server's certificate and its chain.")
+    key: Path = declare(Path("certs/server.key"), "The key of that certificate.")
+    data: Path = declare(Path("data"), "Folder of accounts and history.")
+    server_name: str = declare(
         "securechat.internal",
         "What the server calls itself on the wire.",
         fits=_is_server_name,
         wanted="a host name with a dot in it, of at most 63 characters",
     )
-    network: str = _setting(
+    network: str = declare(
         "SecureChat",
         "The name that clients show for this server.",
         fits=_is_word,
         wanted="a word of at most 64 characters",
     )
-    lobby: str = _setting(
+    lobby: str = declare(
         "#lobby",
         "The channel that everybody is in.",
         fits=is_channel_name,
         wanted=f"# and a name without space or comma, of at most {CHANNEL_BYTES_MAX} bytes",
     )
-    motd: str = _setting(
+    motd: str = declare(
         "", "Message of the day; may have several lines.", fits=_has_no_nul, wanted="text"
     )
 
     # Passwords and TLS.
-    password_hash: str = _setting(
+    password_hash: str = declare(
         "standard",
         "Cost of a password's hash: 64 MiB, or 19 MiB for small machines.",
         choices=("standard", "fast"),
     )
-    password_characters_min: int = _setting(
+    password_characters_min: int = declare(
         15, "Shortest password that a person may choose.", unit="characters"
     )
-    hashes_at_once: int = _setting(
+    hashes_at_once: int = declare(
         0, "Passwords hashed at the same time.", zero="the number of cores, at most 2"
     )
-    tls_minimum: str = _setting("1.3", "Oldest TLS that is spoken.", choices=("1.3", "1.2"))
+    tls_minimum: str = declare("1.3", "Oldest TLS that is spoken.", choices=("1.3", "1.2"))
 
     # The log.
-    log_format: str = _setting(
+    log_format: str = declare(
         "auto",
         "Form of the log; auto is console on a terminal, json elsewhere.",
         choices=("auto", "console", "json"),
     )
-    log_level: str = _setting(
+    log_level: str = declare(
         "info", "Least that is logged.", choices=("debug", "info", "warning", "error")
     )
 
     # Deadlines.
-    handshake_seconds: float = _setting(
+    handshake_seconds: float = declare(
         10.0, "Time to agree on TLS.", unit="seconds", zero=NO_DEADLINE
     )
-    login_seconds: float = _setting(
+    login_seconds: float = declare(
         60.0, "Time to log in after that.", unit="seconds", zero=NO_DEADLINE
     )
-    ping_seconds: float = _setting(
+    ping_seconds: float = declare(
         90.0, "Silence after which a client is pinged.", unit="seconds", zero=NO_DEADLINE
     )
-    drop_seconds: float = _setting(
+    drop_seconds: float = declare(
         150.0, "Silence after which a client is dropped.", unit="seconds", zero=NO_DEADLINE
     )
-    drain_seconds: float = _setting(
+    drain_seconds: float = declare(
         5.0, "Time for everybody's last lines when stopping.", unit="seconds", zero=NO_DEADLINE
     )
 
     # Connections. An address is one IPv4 address or one IPv6 /64 network.
-    connections_per_address: int = _setting(16, "Open at once from one address.")
-    new_connections_per_address: int = _setting(
+    connections_per_address: int = declare(16, "Open at once from one address.")
+    new_connections_per_address: int = declare(
         32, "New from one address.", unit="connections in 10 minutes"
     )
-    waiting_per_address: int = _setting(10, "Not logged in, from one address.")
-    waiting_drop_from: int = _setting(
+    waiting_per_address: int = declare(10, "Not logged in, from one address.")
+    waiting_drop_from: int = declare(
         10, "Not logged in, in all: from here on some new ones are dropped at random."
     )
-    waiting_drop_all: int = _setting(
+    waiting_drop_all: int = declare(
         100, "Not logged in, in all: from here on every new one is dropped."
     )
 
     # Logins.
-    login_attempts_per_minute: int = _setting(
-        3, "Wrong passwords for one account from one address."
-    )
-    login_attempts_per_connection: int = _setting(3, "Wrong passwords in one connection.")
-    login_floor_milliseconds: int = _setting(
+    login_attempts_per_minute: int = declare(3, "Wrong passwords for one account from one address.")
+    login_attempts_per_connection: int = declare(3, "Wrong passwords in one connection.")
+    login_floor_milliseconds: int = declare(
         500,
         "Least time that a refusal takes, so that it tells nothing.",
         unit="milliseconds",
         zero="no least time",
     )
-    sasl_bytes_max: int = _setting(8192, "Longest login message.", unit="bytes")
+    sasl_bytes_max: int = declare(8192, "Longest login message.", unit="bytes")
 
     # What one session may send and be sent.
-    messages_per_second: float = _setting(5.0, "Lines handled at a steady rate; more wait.")
-    message_burst: int = _setting(20, "Lines handled at once before that rate holds.")
-    history_requests_per_second: float = _setting(1.0, "The same for requests of history.")
-    history_request_burst: int = _setting(16, "Requests of history before that rate holds.")
-    read_buffer_bytes_max: int = _setting(
+    messages_per_second: float = declare(5.0, "Lines handled at a steady rate; more wait.")
+    message_burst: int = declare(20, "Lines handled at once before that rate holds.")
+    history_requests_per_second: float = declare(1.0, "The same for requests of history.")
+    history_request_burst: int = declare(16, "Requests of history before that rate holds.")
+    read_buffer_bytes_max: int = declare(
         65536, "Most that is read ahead of handling it.", unit="bytes"
     )
-    outbox_bytes_max: int = _setting(
+    outbox_bytes_max: int = declare(
         1048576, "Most that waits to be sent; past it the session ends.", unit="bytes"
     )
 
     # Sizes.
-    replay_messages_max: int = _setting(
+    replay_messages_max: int = declare(
         50, "Latest messages of a channel shown at login.", unit="messages", zero="none"
     )
-    history_page_max: int = _setting(100, "Most that one request of history gets.", unit="messages")
-    channels_per_account_max: int = _setting(100, "Channels that one account may be in.")
-    topic_bytes_max: int = _setting(390, "Longest topic of a channel.", unit="bytes")
-    away_bytes_max: int = _setting(200, "Longest away message.", unit="bytes")
+    history_page_max: int = declare(100, "Most that one request of history gets.", unit="messages")
+    channels_per_account_max: int = declare(100, "Channels that one account may be in.")
+    topic_bytes_max: int = declare(390, "Longest topic of a channel.", unit="bytes")
+    away_bytes_max: int = declare(200, "Longest away message.", unit="bytes")
 
     origins: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
     """Where each value that is not the default came from: a file, a variable or a flag."""
-
-
-@dataclass(frozen=True)
-class Setting:
-    """One row of the table: how a value is read from text, checked, and described."""
-
-    name: str
-    kind: Any
-    default: Any
-    about: str
-    unit: str = ""
-    minimum: int = 0
-    maximum: int | None = None
-    zero: str = NO_LIMIT
-    choices: tuple[str, ...] = ()
-    fits: Callable[[str], bool] | None = None
-    wanted: str = "text"
-
-    @property
-    def variable(self) -> str:
-        """The name of its environment variable."""
-        return VARIABLE_PREFIX + self.name.upper()
-
-    @property
-    def flag(self) -> str:
-        """The name of its flag on a command line."""
-        return "--" + self.name.replace("_", "-")
-
-    @property
-    def metavar(self) -> str:
-        """What stands for its value in a command line's help."""
-        if self.choices:
-            return "|".join(self.choices)
-        return {int: "NUMBER", float: "NUMBER", Path: "PATH"}.get(self.kind, "TEXT")
-
-    @property
-    def help(self) -> str:
-        """What it is for, its unit, and what 0 means."""
-        notes = [self.unit] if self.unit else []
-        if self.kind in (int, float) and self.maximum is None:
-            notes.append(f"0: {self.zero}")
-        return self.about + (f" [{'; '.join(notes)}]" if notes else "")
-
-    @property
-    def allowed(self) -> str:
-        """What it may be, in words that follow "must be"."""
-        if self.choices:
-            return " or ".join(f'"{choice}"' for choice in self.choices)
-        if self.kind in (int, float):
-            noun = "a whole number" if self.kind is int else "a number"
-            end = "on" if self.maximum is None else f"to {self.maximum}"
-            return f"{noun} from {self.minimum} {end}"
-        return "a path" if self.kind is Path else self.wanted
-
-    def check(self, value: object, where: str) -> Any:
-        """Return the value in its type; raise ``ConfigError`` naming ``where`` it came from."""
-        try:
-            return self._typed(value)
-        except ValueError:
-            raise ConfigError(f"{where} is {value!r}, but must be {self.allowed}.") from None
-
-    def parse(self, text: str, where: str) -> Any:
-        """Read the value from a variable or a flag; several are split at spaces and commas."""
-        value: object = text
-        if self.kind in (int, float):
-            try:
-                value = self.kind(text)
-            except ValueError:
-                value = text  # which ``check`` refuses, with the sentence it has for it
-        elif self.kind not in (str, Path):
-            value = text.replace(",", " ").split()
-        return self.check(value, where)
-
-    def _typed(self, value: object) -> Any:
-        if self.kind in (int, float):
-            return self._number(value)
-        if self.kind is Path:
-            return _path(value)
-        if self.kind is str:
-            return self._text(value)
-        if not isinstance(value, list | tuple):
-            raise ValueError(value)  # noqa: TRY004 - ``check`` turns it into the one sentence
-        return tuple(self._text(item) for item in value)
-
-    def _number(self, value: object) -> int | float:
-        whole = isinstance(value, int) and not isinstance(value, bool)
-        if not whole and not (self.kind is float and isinstance(value, float)):
-            raise ValueError(value)
-        number: int | float = self.kind(value)
-        if not self.minimum <= number < math.inf:
-            raise ValueError(value)
-        if self.maximum is not None and number > self.maximum:
-            raise ValueError(value)
-        return number
-
-    def _text(self, value: object) -> str:
-        if not isinstance(value, str):
-            raise ValueError(value)  # noqa: TRY004 - as above
-        value.encode()  # a lone surrogate raises UnicodeEncodeError, a ValueError
-        if self.choices and value not in self.choices:
-            raise ValueError(value)
-        if self.fits is not None and not self.fits(value):
-            raise ValueError(value)
-        return value
-
-
-def _path(value: object) -> Path:
-    if not isinstance(value, str | Path):
-        raise ValueError(value)  # noqa: TRY004 - as above
-    text = str(value)
-    text.encode()
-    if not text or "\0" in text:
-        raise ValueError(value)
-    # Neither a file nor a variable is expanded by a shell.
-    return Path(os.path.expanduser(text))  # noqa: PTH111 - Path's raises where there is no home
 
 
 def _table() -> dict[str, Setting]:
@@ -338,7 +213,7 @@ def load_settings(
         origins[name] = origin
 
     if config is None and environ.get(CONFIG_VARIABLE):
-        config = _path(environ[CONFIG_VARIABLE])
+        config = Path(environ[CONFIG_VARIABLE])
     if config is not None:
         for key, value in _read_toml(config).items():
             setting = _find(key, SETTINGS, f"{key} in {config}")
@@ -382,9 +257,9 @@ def _check_pairs(settings: Settings) -> None:
     pairs = (("ping_seconds", "drop_seconds"), ("waiting_drop_from", "waiting_drop_all"))
     for lower, upper in pairs:
         least, most = getattr(settings, lower), getattr(settings, upper)
-        if least and most and least >= most:
+        if least and most and least > most:
             raise ConfigError(
-                f"{lower} is {least:g}{_from(settings, lower)}, but must be less than {upper}, "
+                f"{lower} is {least:g}{_from(settings, lower)}, but must not be more than {upper}, "
                 f"which is {most:g}{_from(settings, upper)}."
             )
 
@@ -426,7 +301,7 @@ def click_options(*names: str) -> Callable[[_Command], _Command]:
                 name,
                 callback=_read_flag(setting),
                 metavar=setting.metavar,
-                multiple=setting.kind not in (int, float, str, Path),
+                multiple=setting.several,
                 help=setting.help,
             )(command)
         if not names:
