@@ -139,8 +139,7 @@ class Registration:
             return [self._reply(replies.ERR_NONICKNAMEGIVEN())]
         wanted = message.params[0]
         if len(wanted) > NICK_LENGTH_MAX or not _NICK.fullmatch(wanted):
-            shown = wanted if wanted and " " not in wanted and wanted[0] != ":" else "*"
-            return [self._reply(replies.ERR_ERRONEUSNICKNAME(shown))]
+            return [self._reply(replies.ERR_ERRONEUSNICKNAME(wanted))]
         self.nick = wanted
         return []
 

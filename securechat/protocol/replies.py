@@ -27,14 +27,22 @@ class Reply:
     text: str | None = None
 
     def line(self, server: str, nick: str) -> str:
-        """Return the line without CR LF, from ``server`` to ``nick``; text is cut to fit."""
-        numeric = self.code.isdigit()
-        head = " ".join((f":{server}", self.code, *((nick,) if numeric else ()), *self.params))
+        """Return the line without CR LF, from ``server`` to ``nick``; text is cut to fit.
+
+        A parameter that only the last place could hold, as when a client's own mistake is quoted,
+        is shown as ``*``.
+        """
+        params = (nick, *self.params) if self.code.isdigit() else self.params
+        head = " ".join((f":{server}", self.code, *map(_middle, params)))
         if self.text is None:
             return head
         room = LINE_BYTES_MAX - 2 - len(head.encode()) - 2
         text = self.text if len(self.text) * 4 <= room else truncate(self.text, max(room, 0))
         return f"{head} :{text}"
+
+
+def _middle(param: str) -> str:
+    return param if param and " " not in param and param[0] != ":" else "*"
 
 
 class Numeric(NamedTuple):

@@ -1,0 +1,142 @@
+"""``securechat-server``: run the server, or tell a running one to announce something."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import ssl
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import structlog
+import trio
+
+import securechat
+from securechat import logs
+from securechat.certificates import (
+    certificate_expiry,
+    certificate_fingerprint,
+    certificate_warnings,
+    load_server_context,
+)
+from securechat.cli.common import ProgramGroup, run, say
+from securechat.config import Settings, click_options, load_settings
+from securechat.config import print_config as as_toml
+from securechat.errors import CertificateError, UserError
+from securechat.server.console import banner, read_console, wait_for_stop
+from securechat.server.run import make_server, open_listeners, running
+from securechat.server.watchers import ANNOUNCEMENT_RECORD, announce
+from securechat.store.accounts import Accounts
+from securechat.store.contract import Change, Store
+from securechat.store.lock import sole_server
+from securechat.store.sqlite import open_store
+
+# A running server looks for announcements four times a second.
+ANNOUNCE_SECONDS = 3.0
+ANNOUNCE_BYTES_MAX = 400
+
+log = structlog.get_logger(__name__)
+
+
+@click.group(cls=ProgramGroup, invoke_without_command=True)
+@click.version_option(securechat.__version__, prog_name="securechat-server")
+@click_options()
+@click.pass_context
+def main(
+    context: click.Context, /, config: Path | None, *, print_config: bool, **flags: Any
+) -> None:
+    """Run the SecureChat server.
+
+    Settings come from their defaults, then the file of --config, then SECURECHAT_* variables, then
+    these flags, the later winning.
+    """
+    settings = load_settings(config=config, environ=os.environ, flags=flags)
+    context.obj = settings
+    if print_config:
+        click.echo(as_toml(settings), nl=False)
+        context.exit()
+    if context.invoked_subcommand is None:
+        logs.configure(settings.log_format, settings.log_level)
+        run(lambda: _serve(settings))
+
+
+@main.command("announce")
+@click.argument("text", nargs=-1, required=True)
+@click.option("--data", type=click.Path(path_type=Path), help="Folder of the running server.")
+@click.pass_obj
+def announce_command(settings: Settings, text: tuple[str, ...], data: Path | None) -> None:
+    """Have a running server tell everybody TEXT."""
+    line = " ".join(text).strip()
+    if not line or len(line.encode()) > ANNOUNCE_BYTES_MAX:
+        raise UserError(f"Give a text of 1 to {ANNOUNCE_BYTES_MAX} bytes to announce.")
+    run(lambda: _announce(data or settings.data, line))
+    say("Announced.")
+
+
+async def _announce(folder: Path, text: str) -> None:
+    """Leave the text in the data folder and wait until the server has taken it."""
+    async with open_store(folder, create=False) as store:
+        key = secrets.token_hex(8)
+        await store.put([Change(ANNOUNCEMENT_RECORD, key, {"text": text})])
+        with trio.move_on_after(ANNOUNCE_SECONDS):
+            # The server is another process: there is no event to wait for.
+            while await store.get(ANNOUNCEMENT_RECORD, key) is not None:  # noqa: ASYNC110
+                await trio.sleep(0.05)
+            return
+        await store.put([Change(ANNOUNCEMENT_RECORD, key, None)])
+    raise UserError(f"No server is running on {folder}, so nobody was told.")
+
+
+async def _serve(settings: Settings) -> None:
+    """Run the server until it is asked to stop."""
+    context = load_server_context(settings.cert, settings.key, tls_minimum=settings.tls_minimum)
+    for warning in certificate_warnings(settings.cert, settings.key):
+        log.warning(warning)
+    listeners = await open_listeners(settings)
+    async with open_store(settings.data) as store:
+        with sole_server(settings.data):
+            await _run_on(settings, store, context, listeners)
+    log.info("stopped")
+
+
+async def _run_on(
+    settings: Settings,
+    store: Store,
+    context: ssl.SSLContext,
+    listeners: Sequence[trio.SocketListener],
+) -> None:
+    server = await make_server(settings, store, context)
+
+    def reload() -> None:
+        try:
+            server.tls = load_server_context(
+                settings.cert, settings.key, tls_minimum=settings.tls_minimum
+            )
+        except CertificateError as error:
+            log.warning("certificate not replaced, the old one serves on", reason=str(error))
+        else:
+            log.info("certificate replaced")
+
+    on_terminal = sys.stdin is not None and sys.stdin.isatty()
+    async with running(server) as current, trio.open_nursery() as operator:
+        operator.start_soon(current.accept, listeners)
+        bound = [listener.socket.getsockname() for listener in listeners]
+        accounts = [item for item in await Accounts(store).list() if not item.disabled]
+        click.echo(
+            banner(
+                settings,
+                bound=[address[0] for address in bound],
+                port=bound[0][1],
+                fingerprint=certificate_fingerprint(settings.cert),
+                expires=certificate_expiry(settings.cert),
+                account=accounts[0].name if accounts else None,
+                on_terminal=on_terminal,
+            )
+        )
+        if on_terminal:
+            operator.start_soon(read_console, lambda text: announce(server, text))
+        await wait_for_stop(reload)
+        operator.cancel_scope.cancel()

@@ -1,0 +1,116 @@
+"""Arrivals and departures: sessions of users, and what the others see of them.
+
+A user is here from the first session's beginning to the last one's end. The others see one JOIN for
+each room and one QUIT; further sessions come and go unseen. These are not events of the journal:
+membership is, and it stays.
+"""
+
+from __future__ import annotations
+
+import re
+
+from securechat.protocol.capabilities import CHATHISTORY
+from securechat.protocol.framing import truncate
+from securechat.protocol.registration import Registration
+from securechat.server.context import Server
+from securechat.server.delivery import show_to
+from securechat.server.playback import PLAYED_KINDS, play
+from securechat.server.room import User
+from securechat.server.session import Session
+from securechat.server.views import names_lines, topic_lines
+from securechat.server.welcome import USERNAME_LENGTH_MAX, welcome
+from securechat.store.accounts import Account
+from securechat.store.contract import Event
+
+REALNAME_BYTES_MAX = 100
+_NOT_IN_USERNAMES = re.compile(r"[^A-Za-z0-9._-]")
+
+
+def find_or_make_user(server: Server, account: Account, registration: Registration) -> User:
+    """Return the account's user, as the first of its sessions described it."""
+    user = server.directory.users.get(account.key)
+    if user is None:
+        # "~" says that nobody has verified the name before "@" (Modern IRC, "Client to Server").
+        username = "~" + _NOT_IN_USERNAMES.sub("", registration.username)
+        user = User(
+            name=account.name,
+            key=account.key,
+            account_id=account.id,
+            account_since_ms=account.created_ms,
+            username=(username if len(username) > 1 else f"~{account.key}")[:USERNAME_LENGTH_MAX],
+            realname=truncate(registration.realname, REALNAME_BYTES_MAX),
+            host=server.settings.server_name,
+            admin=account.admin,
+            signed_on_ms=server.now_ms(),
+        )
+    return user
+
+
+async def arrive(server: Server, session: Session) -> None:
+    """Admit a session: welcome it, let it into its rooms, show it what was said last."""
+    user = session.user
+    server.sessions[session] = None
+    if not user.sessions:
+        server.directory.users[user.key] = user
+        rooms = [server.lobby]
+        rooms += [
+            room
+            for room in server.directory.rooms_of(user.key, user.account_id)
+            if room is not server.lobby
+        ]
+        for room in rooms:
+            show_to(list(room.present.values()), _seen(server, user, "JOIN", room.name))
+            room.enter(user)
+    user.sessions[session] = None
+    session.reply(*welcome(server, session))
+    for room in user.rooms.values():
+        room.attach(session)
+        session.send(
+            f":{user.source} JOIN {room.name}",
+            *topic_lines(session, room),
+            *names_lines(session, room),
+        )
+    if not session.enabled & CHATHISTORY:
+        await _replay(server, session)
+
+
+async def _replay(server: Server, session: Session) -> None:
+    """Show each room's latest messages to a client that cannot ask for them.
+
+    What is said meanwhile waits behind them, so nothing is lost, doubled or out of order.
+    """
+    limit = server.settings.replay_messages_max
+    if not limit:
+        return
+    before = server.delivery.position + 1
+    rooms = list(session.user.rooms.values())
+    with session.outbox.held() as front:
+        for room in rooms:
+            events = await server.store.history(
+                room.key, before=before, limit=limit, newest=True, kinds=PLAYED_KINDS
+            )
+            if events:
+                with front():
+                    play(session, room.name, events)
+
+
+def depart(server: Server, session: Session, reason: str) -> None:
+    """Forget a session, and with the last one say that its user has gone."""
+    user = session.user
+    server.sessions.pop(session, None)
+    for room in user.rooms.values():
+        room.detach(session)
+    user.sessions.pop(session, None)
+    if user.sessions or server.directory.users.get(user.key) is not user:
+        return
+    del server.directory.users[user.key]
+    peers = server.directory.peers_of(user)
+    for room in list(user.rooms.values()):
+        room.leave(user)
+    if not server.draining:
+        show_to(peers, _seen(server, user, "QUIT", "", reason))
+
+
+def _seen(server: Server, user: User, kind: str, target: str, text: str = "") -> Event:
+    """Return an event that is shown and not kept."""
+    return Event("", server.now_ms(), kind, user.key, user.source, "", target, text)

@@ -1,0 +1,39 @@
+"""What a row of the command table is, and how a handler refuses.
+
+A handler checks, then posts an event to the journal or sends an answer. It never counts
+parameters (its row does) and never catches its own refusal (dispatch does).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from securechat.protocol.message import Message
+from securechat.protocol.replies import Reply
+from securechat.server.context import Server
+from securechat.server.session import Session
+
+Handler = Callable[[Server, Session, Message], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A row. ``params_min`` parameters are needed, or 461 is the answer.
+
+    ``pipelined`` commands may follow each other without waiting for the commit between them; they
+    post messages and change nothing that a later command could ask about.
+    """
+
+    name: str
+    handler: Handler
+    params_min: int = 0
+    pipelined: bool = False
+
+
+class Refused(Exception):
+    """A command that is answered with these replies and changes nothing."""
+
+    def __init__(self, *replies: Reply) -> None:
+        super().__init__(*(reply.code for reply in replies))
+        self.replies = replies

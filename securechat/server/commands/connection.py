@@ -1,0 +1,77 @@
+"""What concerns a session itself: CAP, PING, PONG, NICK, AWAY, QUIT, and what comes too late."""
+
+from __future__ import annotations
+
+from securechat.protocol import replies
+from securechat.protocol.framing import truncate
+from securechat.protocol.message import Message
+from securechat.protocol.names import fold
+from securechat.server.commands.base import Command, Refused
+from securechat.server.context import Server
+from securechat.server.session import Session
+
+QUIT_BYTES_MAX = 300
+
+
+async def cap(server: Server, session: Session, message: Message) -> None:
+    lines = session.negotiation.handle(message, session.server_name, session.user.name)
+    session.reshape()
+    if lines:
+        session.send(*lines)
+
+
+async def ping(server: Server, session: Session, message: Message) -> None:
+    if not message.params or not message.params[0]:
+        raise Refused(replies.ERR_NOORIGIN())
+    session.send(f":{session.server_name} PONG {session.server_name} :{message.params[0]}")
+
+
+async def pong(server: Server, session: Session, message: Message) -> None:
+    """Hearing anything at all has shown that the client is there."""
+
+
+async def nick(server: Server, session: Session, message: Message) -> None:
+    """Let a client ask for the nick it has: a nickname is the account's name."""
+    if not message.params or not message.params[0]:
+        raise Refused(replies.ERR_NONICKNAMEGIVEN())
+    wanted = message.params[0]
+    if wanted == session.user.name:
+        return
+    if fold(wanted) != session.user.key and server.directory.user(wanted) is not None:
+        raise Refused(replies.ERR_NICKNAMEINUSE(wanted))
+    raise Refused(
+        replies.ERR_ERRONEUSNICKNAME(wanted, text="Your nickname is your account's name here")
+    )
+
+
+async def away(server: Server, session: Session, message: Message) -> None:
+    text = message.params[0] if message.params else ""
+    limit = server.settings.away_bytes_max
+    session.user.away = truncate(text, limit) if limit else text
+    session.reply(replies.RPL_NOWAWAY() if text else replies.RPL_UNAWAY())
+
+
+async def quit_(server: Server, session: Session, message: Message) -> None:
+    text = truncate(message.params[0], QUIT_BYTES_MAX) if message.params else ""
+    session.end(f"Quit: {text}" if text else "Quit")
+
+
+async def too_late(server: Server, session: Session, message: Message) -> None:
+    raise Refused(replies.ERR_ALREADYREGISTERED())
+
+
+async def authenticate(server: Server, session: Session, message: Message) -> None:
+    raise Refused(replies.ERR_SASLALREADY())
+
+
+COMMANDS = (
+    Command("CAP", cap),
+    Command("PING", ping),
+    Command("PONG", pong),
+    Command("NICK", nick),
+    Command("AWAY", away),
+    Command("QUIT", quit_),
+    Command("PASS", too_late),
+    Command("USER", too_late),
+    Command("AUTHENTICATE", authenticate),
+)

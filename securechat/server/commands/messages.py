@@ -1,0 +1,135 @@
+"""PRIVMSG, NOTICE and TAGMSG: messages to channels and to people.
+
+Modern IRC Client Protocol, "Sending Messages"; TAGMSG and client-only tags by IRCv3
+``message-tags``. A NOTICE is never answered by an error, except that it could not be stored.
+"""
+
+from __future__ import annotations
+
+from securechat.protocol import replies
+from securechat.protocol.capabilities import ECHO_MESSAGE, MESSAGE_TAGS
+from securechat.protocol.framing import LINE_BYTES_MAX
+from securechat.protocol.message import Message
+from securechat.protocol.names import conversation_with, is_channel
+from securechat.protocol.replies import Reply
+from securechat.server.commands.base import Command, Refused
+from securechat.server.context import Server
+from securechat.server.rendering import render
+from securechat.server.room import Room, User
+from securechat.server.session import Session
+from securechat.server.welcome import TARGETS_MAX
+from securechat.store.contract import Event
+
+
+async def privmsg(server: Server, session: Session, message: Message) -> None:
+    if not message.params or not message.params[0]:
+        raise Refused(replies.ERR_NORECIPIENT(text=f"No recipient given ({message.command})"))
+    if len(message.params) < 2 or not message.params[1]:
+        raise Refused(replies.ERR_NOTEXTTOSEND())
+    for target in _targets(message):
+        try:
+            _post(server, session, message, target)
+        except Refused as refused:
+            await session.settled()
+            session.reply(*refused.replies)
+
+
+async def notice(server: Server, session: Session, message: Message) -> None:
+    if len(message.params) < 2 or not message.params[0] or not message.params[1]:
+        return
+    for target in _targets(message):
+        try:
+            _post(server, session, message, target)
+        except Refused:
+            continue  # "automatic replies must never be sent in response to a NOTICE"
+
+
+async def tagmsg(server: Server, session: Session, message: Message) -> None:
+    if not message.params or not message.params[0]:
+        raise Refused(replies.ERR_NORECIPIENT(text="No recipient given (TAGMSG)"))
+    tags = _client_tags(session, message)
+    if not tags:
+        return
+    for name in _targets(message):
+        found = _find(server, session, name)
+        event = Event(
+            "",
+            server.now_ms(),
+            "TAGMSG",
+            session.user.key,
+            session.user.source,
+            "",
+            found.name,
+            tags=tags,
+        )
+        if isinstance(found, Room):
+            recipients = dict.fromkeys(found.sessions())
+        else:
+            recipients = dict.fromkeys((*found.sessions, *session.user.sessions))
+        if not session.enabled & ECHO_MESSAGE:
+            recipients.pop(session, None)
+        for recipient in recipients:
+            if recipient.enabled & MESSAGE_TAGS:
+                recipient.outbox.put(render(event, recipient.shape))
+
+
+def _targets(message: Message) -> list[str]:
+    targets = [target for target in message.params[0].split(",") if target]
+    if len(targets) > TARGETS_MAX:
+        raise Refused(replies.ERR_TOOMANYTARGETS(targets[TARGETS_MAX]))
+    return list(dict.fromkeys(targets))
+
+
+def _client_tags(session: Session, message: Message) -> dict[str, str]:
+    """Return the tags that are relayed: client-only ones, from clients that negotiated tags."""
+    if not message.tags or not session.enabled & MESSAGE_TAGS:
+        return {}
+    return {key: value for key, value in message.tags.items() if key.startswith("+")}
+
+
+def _find(server: Server, session: Session, name: str) -> Room | User:
+    """Return whom a message is for; raises ``Refused`` where the session may not send there."""
+    if is_channel(name):
+        room = server.directory.room(name)
+        if room is None:
+            raise Refused(replies.ERR_NOSUCHCHANNEL(name))
+        if not server.is_member(session, room):
+            raise Refused(replies.ERR_CANNOTSENDTOCHAN(room.name))
+        return room
+    user = server.directory.user(name)
+    if user is None:
+        raise Refused(replies.ERR_NOSUCHNICK(name))
+    return user
+
+
+def _post(server: Server, session: Session, message: Message, name: str) -> None:
+    found = _find(server, session, name)
+    text = message.params[1]
+    user = session.user
+    line = f":{user.source} {message.command} {found.name} :{text}"
+    if len(line) * 4 > LINE_BYTES_MAX - 2 < len(line.encode()):
+        raise Refused(_too_long(message))
+    is_room = isinstance(found, Room)
+    server.journal.post(
+        session,
+        message.command,
+        conversation=found.key if is_room else conversation_with(user.key, found.key),
+        target=found.name,
+        text=text,
+        tags=_client_tags(session, message),
+    )
+    if isinstance(found, User) and found.away and message.command == "PRIVMSG":
+        session.reply(replies.RPL_AWAY(found.name, text=found.away))
+    user.idle_since = session.heard_at
+
+
+def _too_long(message: Message) -> Reply:
+    """Nobody's words are cut in silence: a line that relaying makes too long is refused."""
+    return replies.ERR_INPUTTOOLONG(text=f"{message.command} too long: split it and send it again")
+
+
+COMMANDS = (
+    Command("PRIVMSG", privmsg, pipelined=True),
+    Command("NOTICE", notice, pipelined=True),
+    Command("TAGMSG", tagmsg),
+)

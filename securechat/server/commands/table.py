@@ -1,0 +1,58 @@
+"""The table of commands, and dispatch: from one line to its handler and its answer."""
+
+from __future__ import annotations
+
+from securechat.errors import MessageError
+from securechat.protocol import replies
+from securechat.protocol.framing import BadLine, Fault
+from securechat.protocol.message import parse
+from securechat.protocol.replies import Reply, fail
+from securechat.server.commands import channels, connection, history, info, messages, people
+from securechat.server.commands.base import Command, Refused
+from securechat.server.context import Server
+from securechat.server.session import Session
+
+FAMILIES = (channels, connection, history, info, messages, people)
+
+COMMANDS: dict[str, Command] = {row.name: row for family in FAMILIES for row in family.COMMANDS}
+
+# How many messages of one session may wait for their commit before its next line is read.
+PENDING_MAX = 512
+
+
+async def dispatch(server: Server, session: Session, line: str | BadLine) -> None:
+    """Handle one line from a session, in order with those before it."""
+    if isinstance(line, BadLine):
+        await _refuse(session, _bad_line(line))
+        return
+    try:
+        message = parse(line)
+    except MessageError as error:
+        await _refuse(session, fail("*", "INVALID_MESSAGE", text=str(error).capitalize()))
+        return
+    row = COMMANDS.get(message.command)
+    if row is None:
+        await _refuse(session, replies.ERR_UNKNOWNCOMMAND(message.command))
+        return
+    if not row.pipelined or session.pending >= PENDING_MAX:
+        await session.settled()
+    try:
+        if len(message.params) < row.params_min:
+            raise Refused(replies.ERR_NEEDMOREPARAMS(message.command))
+        await row.handler(server, session, message)
+    except Refused as refused:
+        await _refuse(session, *refused.replies)
+    if not row.pipelined:
+        # What it posted may change what the next command may do.
+        await session.settled()
+
+
+async def _refuse(session: Session, *answers: Reply) -> None:
+    await session.settled()
+    session.reply(*answers)
+
+
+def _bad_line(line: BadLine) -> Reply:
+    if line.fault is Fault.TOO_LONG:
+        return replies.ERR_INPUTTOOLONG()
+    return fail("*", "INVALID_UTF8", text="Message rejected: it is not UTF-8")

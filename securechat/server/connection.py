@@ -1,0 +1,277 @@
+"""One connection, from its first byte to its last.
+
+Who owns what. ``serve_wire`` and ``serve_link`` run in a task of their own, own the link and
+close it. Until login there is that task alone, driving ``Registration``. From login on a nursery
+holds the session's tasks: this one reads, and one more exists only while the socket is full
+(``Outbox.drain``).
+
+What ends it: the peer's end of stream, a broken link, ``QUIT``, a deadline (TLS, login, silence),
+an outbox over its limit, an account that was disabled, or the server's stop. Each of these gives
+a reason; where the link still works the peer gets it as ``ERROR``. An exception that nobody
+foresaw is logged with its traceback and ends this connection only.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+import structlog
+import trio
+
+from securechat.config import limit
+from securechat.errors import ConnectionLost, HandshakeFailed, MessageError, PeerError, StoreError
+from securechat.protocol import registration as gate_effects
+from securechat.protocol.framing import BadLine, Fault, LineBuffer
+from securechat.protocol.message import parse
+from securechat.protocol.registration import Effect, Registration
+from securechat.protocol.replies import ERR_INPUTTOOLONG
+from securechat.server import arrivals
+from securechat.server.commands.table import dispatch
+from securechat.server.context import Server
+from securechat.server.limits import Bucket
+from securechat.server.outbox import Outbox
+from securechat.server.session import Session
+from securechat.store.accounts import Account
+from securechat.transport.base import Link, Wire
+from securechat.transport.tls import TLSLink
+
+log = structlog.get_logger(__name__)
+
+# The last words and the last commits of a session that ends get this long.
+FAREWELL_SECONDS = 2.0
+# So many lines of one session are handled before others have a turn.
+LINES_PER_TURN = 64
+
+E = TypeVar("E", bound=Exception)
+Dispatch = Callable[[Server, Session, str | BadLine], Awaitable[None]]
+
+
+class _Ended(PeerError):
+    """The conversation is over before login; the text is the reason, if the peer is to know it."""
+
+
+async def serve_wire(server: Server, wire: Wire, address: str) -> None:
+    """Serve one accepted connection over TLS."""
+    if server.tls is None:
+        raise RuntimeError("this server has no certificate")
+    await serve_link(server, TLSLink.server(wire, server.tls), address)
+
+
+async def serve_link(
+    server: Server, link: Link, address: str, *, handle: Dispatch = dispatch
+) -> None:
+    """Serve one connection until it ends, and close it. Raises nothing but ``Cancelled``."""
+    context = log.bind(address=address)
+    try:
+        with server.addresses.admit(address, trio.current_time()) as logged_in:
+            with _stage(server, server.settings.handshake_seconds):
+                await link.handshake()
+            await _converse(server, link, address, logged_in, handle)
+    except* HandshakeFailed as group:
+        context.info("TLS handshake failed", reason=_first(group).reason)
+    except* trio.TooSlowError:
+        context.info("TLS handshake timed out")
+    except* PeerError as group:
+        context.info("connection ended", reason=str(_first(group)))
+    except* Exception:  # noqa: BLE001 - the one boundary, see the head of this file
+        context.exception("connection failed")
+    finally:
+        link.close()
+
+
+@contextmanager
+def _stage(server: Server, seconds: float) -> Iterator[None]:
+    """Bound a stage before login by its deadline (0: none) and by the server's stop.
+
+    Raises ``TooSlowError`` for either.
+    """
+    with trio.fail_after(limit(seconds)) as scope:
+        server.logins[scope] = None
+        try:
+            yield
+        finally:
+            del server.logins[scope]
+
+
+def _first(group: ExceptionGroup[E]) -> E:
+    error: E | ExceptionGroup[E] = group
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+async def _converse(
+    server: Server, link: Link, address: str, logged_in: Callable[[], None], handle: Dispatch
+) -> None:
+    talk = _Login(server, link, address)
+    try:
+        with _stage(server, server.settings.login_seconds):
+            account = await talk.run()
+    except trio.TooSlowError:
+        reason = "The server is stopping" if server.draining else "Login timed out"
+        await _say_error(link, reason)
+        raise _Ended(reason) from None
+    except _Ended as ended:
+        await _say_error(link, str(ended))
+        raise
+    logged_in()
+    await _run_session(server, link, address, talk, account, handle)
+
+
+async def _say_error(link: Link, reason: str) -> None:
+    with trio.move_on_after(FAREWELL_SECONDS):
+        await link.send_all(f"ERROR :Closing link: {reason}\r\n".encode())
+
+
+class _Login:
+    """Drives ``Registration`` over a link: lines in, effects out, credentials checked."""
+
+    def __init__(self, server: Server, link: Link, address: str) -> None:
+        settings = server.settings
+        self._server = server
+        self._link = link
+        self._address = address
+        self._budget = Bucket(
+            settings.messages_per_second, settings.message_burst, trio.current_time()
+        )
+        self.buffer = LineBuffer()
+        self.lines: deque[str | BadLine] = deque()
+        self.registration = Registration(
+            settings.server_name,
+            sasl_bytes_max=settings.sasl_bytes_max,
+            attempts_max=settings.login_attempts_per_connection,
+        )
+
+    async def run(self) -> Account:
+        """Return the account that was logged in to; lines that came after stay in ``lines``.
+
+        Raises ``_Ended`` or ``ConnectionLost``.
+        """
+        while True:
+            while self.lines:
+                wait = self._budget.take(trio.current_time())
+                if wait:
+                    await trio.sleep(wait)
+                account = await self._carry_out(self._effects(self.lines.popleft()))
+                if account is not None:
+                    return account
+            data = await self._link.receive()
+            if not data:
+                raise ConnectionLost("the peer hung up before logging in")
+            self.lines.extend(self.buffer.feed(data))
+
+    def _effects(self, line: str | BadLine) -> list[Effect]:
+        registration = self.registration
+        if isinstance(line, BadLine):
+            nick = registration.nick or "*"
+            if line.fault is Fault.TOO_LONG:
+                return [gate_effects.Send(ERR_INPUTTOOLONG().line(registration.server, nick))]
+            text = f":{registration.server} FAIL * INVALID_UTF8 :Message rejected: it is not UTF-8"
+            return [gate_effects.Send(text)]
+        try:
+            return registration.handle(parse(line))
+        except MessageError:
+            return []  # not even a command: there is nothing to answer
+
+    async def _carry_out(self, effects: list[Effect]) -> Account | None:
+        account: Account | None = None
+        todo = deque(effects)
+        while todo:
+            match todo.popleft():
+                case gate_effects.Send(line):
+                    await self._link.send_all(f"{line}\r\n".encode())
+                case gate_effects.Close(reason):
+                    raise _Ended(reason)
+                case gate_effects.Verify(credentials):
+                    try:
+                        self._account = await self._server.gate.check(credentials, self._address)
+                    except StoreError as error:
+                        log.error("login not possible", reason=str(error))  # noqa: TRY400
+                        raise _Ended("Logging in is not possible now, try again later") from error
+                    name = self._account.name if self._account is not None else None
+                    todo.extend(self.registration.verified(name))
+                case gate_effects.Admit():
+                    account = self._account
+        return account
+
+    _account: Account | None = None
+
+
+async def _run_session(
+    server: Server, link: Link, address: str, talk: _Login, account: Account, handle: Dispatch
+) -> None:
+    """Run a session until it ends. The reason is what whoever ended it first gave."""
+    settings, now = server.settings, trio.current_time()
+    reasons: list[str] = []
+    async with trio.open_nursery() as nursery:
+
+        def end(reason: str) -> None:
+            reasons.append(reason)
+            nursery.cancel_scope.cancel()
+
+        outbox = Outbox(
+            link,
+            server.flusher,
+            limit=settings.outbox_bytes_max,
+            park=lambda: nursery.start_soon(outbox.drain),
+            on_overflow=lambda: end("Too much waits to be sent to you"),
+            on_lost=lambda: end("Connection lost"),
+        )
+        session = Session(
+            arrivals.find_or_make_user(server, account, talk.registration),
+            outbox,
+            talk.registration.negotiation,
+            address=address,
+            server_name=settings.server_name,
+            secured_by=link.description,
+            credential=account.credential,
+            message_budget=Bucket(settings.messages_per_second, settings.message_burst, now),
+            history_budget=Bucket(
+                settings.history_requests_per_second, settings.history_request_burst, now
+            ),
+            now=now,
+            now_ms=server.now_ms(),
+            end=end,
+        )
+        context = log.bind(address=address, account=account.key)
+        context.info("logged in", secured_by=link.description)
+        try:
+            await arrivals.arrive(server, session)
+            await _read(server, session, link, talk, handle)
+            end("Connection closed")
+        except ConnectionLost as error:
+            end(str(error).capitalize())
+        finally:
+            reason = reasons[0] if reasons else "Internal error"
+            with trio.CancelScope(shield=True, deadline=trio.current_time() + FAREWELL_SECONDS):
+                # What was said is committed and seen before the others see its sender go.
+                await session.settled()
+            arrivals.depart(server, session, reason)
+            with trio.CancelScope(shield=True, deadline=trio.current_time() + FAREWELL_SECONDS):
+                await outbox.finish(f"ERROR :Closing link: {reason}\r\n".encode())
+            context.info("session ended", reason=reason)
+            nursery.cancel_scope.cancel()
+
+
+async def _read(
+    server: Server, session: Session, link: Link, talk: _Login, handle: Dispatch
+) -> None:
+    """Read and handle lines until the peer ends the stream. Raises ``ConnectionLost``."""
+    lines = list(talk.lines)
+    while True:
+        for count, line in enumerate(lines, 1):
+            wait = session.message_budget.take(trio.current_time())
+            if wait:
+                await trio.sleep(wait)
+            await handle(server, session, line)
+            if count % LINES_PER_TURN == 0:
+                await trio.lowlevel.checkpoint()
+        data = await link.receive()
+        if not data:
+            return
+        session.heard_at = trio.current_time()
+        session.pinged = False
+        lines = talk.buffer.feed(data)

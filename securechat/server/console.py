@@ -1,0 +1,113 @@
+"""The operator's side of a running server: what it says at the start, and what it listens to.
+
+The texts are made by pure functions; the tasks at the end read the terminal and the signals.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+
+import structlog
+import trio
+
+import securechat
+from securechat.addresses import lan_addresses
+from securechat.certificates import colon_form
+from securechat.config import Settings
+
+DEFAULT_PORT = 6697
+EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not bound
+# A terminal in the hands of another job is looked at again after this long.
+BACKGROUND_SECONDS = 1.0
+
+log = structlog.get_logger(__name__)
+
+
+def reachable_at(bound: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the names under which this machine, and then others, reach these bound addresses."""
+    if EVERYWHERE.isdisjoint(bound):
+        own = [address for address in bound if address in {"127.0.0.1", "::1"}]
+        return (["localhost"] if own else []), [item for item in bound if item not in own]
+    return ["localhost"], lan_addresses()
+
+
+def banner(
+    settings: Settings,
+    *,
+    bound: Sequence[str],
+    port: int,
+    fingerprint: str,
+    expires: datetime,
+    account: str | None,
+    on_terminal: bool,
+) -> str:
+    """Return what is printed once the server listens: where, as whom, and what to type next."""
+    here, elsewhere = reachable_at(bound)
+    name = account or "NAME"
+    ca = settings.cert.with_name("ca.pem")
+    rows = [
+        ("this machine", ", ".join(_with_port(host, port) for host in here)),
+        ("the network", ", ".join(_with_port(host, port) for host in elsewhere)),
+        ("certificate", f"valid until {expires:%Y-%m-%d}"),
+        ("  SHA-256", fingerprint),
+        ("", colon_form(fingerprint)),
+    ]
+    if account is None:
+        rows.append(("an account", "securechat-users add NAME"))
+    if here:
+        rows.append(("log in here", _client_command(name, here[0], port, ca)))
+    if elsewhere:
+        away = _client_command(name, elsewhere[0], port, Path("ca.pem"))
+        rows.append(("from elsewhere", f"{away}   (with a copy of {ca})"))
+    lines = [f"SecureChat {securechat.__version__} is listening.", ""]
+    lines += [f"  {label:<16}{text}" for label, text in rows if text]
+    if on_terminal:
+        lines += ["", "  A line typed here is announced to everybody. Ctrl-C stops the server."]
+    return "\n".join(lines) + "\n"
+
+
+def _client_command(name: str, host: str, port: int, ca: Path) -> str:
+    known = ca == Path("certs/ca.pem")
+    return f"securechat-client {name}@{_with_port(host, port)}" + ("" if known else f" --ca {ca}")
+
+
+def _with_port(host: str, port: int) -> str:
+    shown = f"[{host}]" if ":" in host else host
+    return shown if port == DEFAULT_PORT else f"{shown}:{port}"
+
+
+async def read_console(announce: Callable[[str], object]) -> None:
+    """Announce each line typed at the terminal, until its end (Ctrl-D). Waits without a deadline.
+
+    Reading a terminal from the background would stop the whole process, so that is not tried.
+    """
+    descriptor = sys.stdin.fileno()
+    pending = b""
+    while True:
+        await trio.lowlevel.wait_readable(descriptor)
+        if os.tcgetpgrp(descriptor) != os.getpgrp():
+            await trio.sleep(BACKGROUND_SECONDS)
+            continue
+        data = os.read(descriptor, 4096)
+        if not data:
+            return
+        *lines, pending = (pending + data).split(b"\n")
+        for line in lines:
+            text = line.decode(errors="replace").strip()
+            if text:
+                announce(text)
+
+
+async def wait_for_stop(reload: Callable[[], None]) -> None:
+    """Return at SIGTERM or SIGINT; a SIGHUP meanwhile calls ``reload``."""
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
+        async for number in signals:
+            if number != signal.SIGHUP:
+                log.info("asked to stop", signal=signal.Signals(number).name)
+                return
+            reload()

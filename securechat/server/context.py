@@ -1,0 +1,54 @@
+"""What the parts of a running server share: one object, made at the start, passed down."""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import trio
+
+from securechat.config import Settings
+from securechat.server.delivery import Delivery
+from securechat.server.directory import Directory
+from securechat.server.gate import Gate
+from securechat.server.journal import Journal
+from securechat.server.limits import AddressLimits
+from securechat.server.outbox import Flusher
+from securechat.server.room import Room
+from securechat.server.session import Session
+from securechat.store.contract import Store
+
+
+def wall_clock_ms() -> int:
+    """Return the time of day in milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(slots=True)
+class Server:
+    """The server's parts. ``tls`` is replaced whole when certificates are read again.
+
+    ``logins`` holds the scopes of the connections that have not logged in yet.
+    """
+
+    settings: Settings
+    store: Store
+    tls: ssl.SSLContext | None
+    directory: Directory
+    journal: Journal
+    delivery: Delivery
+    flusher: Flusher
+    gate: Gate
+    addresses: AddressLimits
+    lobby: Room
+    started_ms: int
+    now_ms: Callable[[], int] = wall_clock_ms
+    sessions: dict[Session, None] = field(default_factory=dict)
+    logins: dict[trio.CancelScope, None] = field(default_factory=dict)
+    draining: bool = False
+
+    def is_member(self, session: Session, room: Room) -> bool:
+        """Tell whether a session's user is in a room."""
+        return room.key in session.user.rooms

@@ -1,0 +1,154 @@
+"""Delivery: what was committed happens here, in the journal's order, and goes to whom it concerns.
+
+The feed gives groups of events as they were committed. A run of messages to one room is rendered
+once per shape and put into each recipient's outbox in one piece; joins, parts and topics change
+the directory and are then shown. Nothing here waits, so what one event changes is complete
+before the next is looked at, and every member sees the same order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from securechat.protocol.capabilities import ECHO_MESSAGE
+from securechat.protocol.names import fold, is_channel
+from securechat.server.directory import Directory
+from securechat.server.journal import Journal
+from securechat.server.rendering import render
+from securechat.server.room import Member, Room, User
+from securechat.server.session import Session
+from securechat.server.views import names_lines, topic_lines
+from securechat.store.contract import Event, Store, Stored
+
+MESSAGES = frozenset({"PRIVMSG", "NOTICE"})
+
+
+class Delivery:
+    """Serves the feed to the users who are here. One task runs ``run``."""
+
+    def __init__(self, store: Store, directory: Directory, journal: Journal, after: int) -> None:
+        self._store = store
+        self._directory = directory
+        self._journal = journal
+        self._apply: dict[str, Callable[[Event], None]] = {
+            "PRIVMSG": self._direct,
+            "NOTICE": self._direct,
+            "JOIN": self._join,
+            "PART": self._part,
+            "TOPIC": self._topic,
+        }
+        self.position = after
+
+    async def run(self) -> None:
+        """Deliver until cancelled. A failure here ends the server: its promises would be void."""
+        async for batch in self._store.feed(self.position):
+            self.deliver(batch)
+
+    def deliver(self, batch: Sequence[Stored]) -> None:
+        """Deliver one group of events."""
+        run: list[Event] = []
+        for stored in batch:
+            event = stored.event
+            is_said = event.kind in MESSAGES and is_channel(event.conversation)
+            if run and not (is_said and event.conversation == run[0].conversation):
+                self._say(run)
+                run = []
+            if is_said:
+                run.append(event)
+            else:
+                self._apply[event.kind](event)
+        if run:
+            self._say(run)
+        self.position = batch[-1].position
+
+    def _say(self, events: Sequence[Event]) -> None:
+        """Show a run of messages to one room's sessions; the sender's own gets the echo."""
+        origins = [self._journal.origin(event.msgid) for event in events]
+        room = self._directory.rooms.get(events[0].conversation)
+        if room is not None:
+            senders = frozenset(origin for origin in origins if origin is not None)
+            for shape, sessions in room.by_shape.items():
+                lines = [render(event, shape) for event in events]
+                joined = b"".join(lines)
+                for session in sessions:
+                    if session not in senders or session.enabled & ECHO_MESSAGE:
+                        session.outbox.put(joined)
+                    else:
+                        others = zip(lines, origins, strict=True)
+                        mine_left_out = [line for line, origin in others if origin is not session]
+                        if mine_left_out:
+                            session.outbox.put(b"".join(mine_left_out))
+        for origin in origins:
+            if origin is not None:
+                origin.answered()
+
+    def _direct(self, event: Event) -> None:
+        """Show a message to the other person, and to the sender's own other sessions."""
+        origin = self._journal.origin(event.msgid)
+        recipient = fold(event.target)
+        for key in dict.fromkeys((recipient, event.account)):
+            user = self._directory.users.get(key)
+            for session in user.sessions if user is not None else ():
+                wanted = key == recipient or session.enabled & ECHO_MESSAGE
+                if session is not origin or wanted:
+                    session.outbox.put(render(event, session.shape))
+        _answered(origin)
+
+    def _join(self, event: Event) -> None:
+        room = self._directory.rooms.get(event.conversation)
+        if room is None:
+            room = Room(event.target, event.conversation, event.time_ms)
+            self._directory.rooms[room.key] = room
+        user = self._directory.users.get(event.account)
+        if user is not None:
+            # The text of a JOIN in the journal is the role that it came with.
+            member = Member(user.name, user.account_id, event.time_ms, event.text)
+            room.members[user.key] = member
+            if room.key not in user.rooms:
+                room.enter(user)
+                self._show(room, event)
+                for session in user.sessions:
+                    session.send(*topic_lines(session, room), *names_lines(session, room))
+        _answered(self._journal.origin(event.msgid))
+
+    def _part(self, event: Event) -> None:
+        room = self._directory.rooms.get(event.conversation)
+        if room is not None:
+            user = self._directory.users.get(event.account)
+            if user is not None and room.key in user.rooms:
+                self._show(room, event)
+                room.leave(user)
+            room.members.pop(event.account, None)
+        _answered(self._journal.origin(event.msgid))
+
+    def _topic(self, event: Event) -> None:
+        room = self._directory.rooms.get(event.conversation)
+        if room is not None:
+            room.topic = event.text
+            room.topic_by = event.source.partition("!")[0]
+            room.topic_ms = event.time_ms
+            self._show(room, event)
+        _answered(self._journal.origin(event.msgid))
+
+    @staticmethod
+    def _show(room: Room, event: Event) -> None:
+        for shape, sessions in room.by_shape.items():
+            data = render(event, shape)
+            for session in sessions:
+                session.outbox.put(data)
+
+
+def show_to(users: Sequence[User], event: Event) -> None:
+    """Show an event that is not kept (a QUIT, a presence) to users, once to each session."""
+    rendered: dict[int, bytes] = {}
+    for user in users:
+        for session in user.sessions:
+            data = rendered.get(session.shape)
+            if data is None:
+                data = rendered[session.shape] = render(event, session.shape)
+            session.outbox.put(data)
+
+
+def _answered(origin: Session | None) -> None:
+    if origin is not None:
+        origin.answered()

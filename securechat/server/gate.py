@@ -1,0 +1,64 @@
+"""The gate: whether credentials are right, told in a way that tells nothing else.
+
+An unknown account costs the same hash as a known one, every refusal takes the same least time,
+and a source that guesses waits longer and longer while the owner, elsewhere, does not. Hashing
+happens in worker threads behind a limiter of its own, so a storm of logins costs neither memory
+nor the others' latency.
+"""
+
+from __future__ import annotations
+
+import structlog
+import trio
+
+from securechat.errors import StoreError, UserError
+from securechat.protocol.names import fold
+from securechat.protocol.sasl import Credentials
+from securechat.server.limits import LoginLimits
+from securechat.store.accounts import Account, Accounts
+from securechat.store.passwords import Hasher
+
+log = structlog.get_logger(__name__)
+
+
+class Gate:
+    """Checks credentials. ``floor_seconds`` is the least time that a refusal takes."""
+
+    def __init__(
+        self, accounts: Accounts, hasher: Hasher, limits: LoginLimits, *, floor_seconds: float
+    ) -> None:
+        self._accounts = accounts
+        self._hasher = hasher
+        self._floor_seconds = floor_seconds
+        self.limits = limits
+
+    async def check(self, credentials: Credentials, address: str) -> Account | None:
+        """Return the account whose credentials these are, or ``None``.
+
+        Raises ``StoreError``. Waits as long as the limits say; the caller has the deadline.
+        """
+        key = fold(credentials.account)
+        async with self.limits.attempt(key, address) as failed:
+            started = trio.current_time()
+            account = await self._accounts.get(key)
+            stored = account.password_hash if account is not None else None
+            verdict = await self._hasher.verify(stored, credentials.password)
+            if account is not None and verdict.ok and not account.disabled:
+                if verdict.needs_rehash:
+                    await self._rehash(account, credentials.password)
+                return account
+            failed()
+            await trio.sleep_until(started + self._floor_seconds)
+            return None
+
+    async def account(self, name: str) -> Account | None:
+        """Return the account of this name, whether its owner is here or not."""
+        return await self._accounts.get(name)
+
+    async def _rehash(self, account: Account, password: str) -> None:
+        """Hash again with today's parameters; a login is not refused where that fails."""
+        try:
+            await self._accounts.rehash(account, await self._hasher.hash(password))
+        except (StoreError, UserError) as error:
+            # The disk is full, or the account was removed just now: next time, then.
+            log.warning("password not hashed again", account=account.key, reason=str(error))

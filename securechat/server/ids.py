@@ -1,0 +1,48 @@
+"""Message ids and times: strictly rising ids, never falling times, whatever the clock does.
+
+An id is 128 bits in base32hex, whose characters sort as their values do: 48 bits of milliseconds
+since 1970, then 80 bits that start at random in each millisecond and count up within it.
+"""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from collections.abc import Callable
+
+_LOW_BITS = 80
+# The random start leaves the top bit free, so that counting up never runs over.
+_RANDOM_BITS = _LOW_BITS - 1
+
+
+class Ids:
+    """Gives each event its msgid and time.
+
+    ``now_ms`` returns the wall clock in milliseconds. ``last_ms`` is the time of the newest event
+    in the journal: a clock that went back meanwhile does not make time go back.
+    """
+
+    def __init__(
+        self,
+        now_ms: Callable[[], int],
+        *,
+        last_ms: int = 0,
+        random_bits: Callable[[int], int] = secrets.randbits,
+    ) -> None:
+        self._now_ms = now_ms
+        self._random_bits = random_bits
+        # A start may share its first millisecond with the newest event before it.
+        self._ms = last_ms
+        self._low = (1 << _LOW_BITS) - 1 if last_ms else -1
+
+    def next(self) -> tuple[str, int]:
+        """Return a new id and its time in milliseconds."""
+        now = max(self._now_ms(), self._ms)
+        if now > self._ms or self._low < 0:
+            self._ms, self._low = now, self._random_bits(_RANDOM_BITS)
+        elif self._low + 1 >> _LOW_BITS:
+            self._ms, self._low = self._ms + 1, self._random_bits(_RANDOM_BITS)
+        else:
+            self._low += 1
+        number = (self._ms << _LOW_BITS) | self._low
+        return base64.b32hexencode(number.to_bytes(16)).decode().rstrip("="), self._ms

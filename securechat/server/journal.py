@@ -1,0 +1,116 @@
+"""The journal's writer: numbers what sessions post, and commits it in groups.
+
+While one commit runs, the next group gathers; so a quiet server commits each event at once and a
+busy one many in one go. Who posted what is remembered until delivery has seen the event (the
+sender's echo is its receipt) or until it is certain that it will not be stored.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import structlog
+import trio
+
+from securechat.errors import Conflict, StoreError, StoreRefused, StoreUnavailable
+from securechat.server.ids import Ids
+from securechat.store.contract import Change, Entry, Event, Store
+
+if TYPE_CHECKING:
+    from securechat.server.session import Session
+
+GROUP_MAX = 2000
+# An unknown outcome is asked about again after these pauses, then given up.
+RETRY_SECONDS = (0.05, 0.25, 1.0)
+
+log = structlog.get_logger(__name__)
+
+
+class Journal:
+    """Takes events from sessions and gets them onto disk. One task runs ``run``."""
+
+    def __init__(self, store: Store, ids: Ids) -> None:
+        self._store = store
+        self._ids = ids
+        self._queue: deque[Entry] = deque()
+        self._wake = trio.Event()
+        self._origins: dict[str, Session] = {}
+
+    def post(
+        self,
+        session: Session,
+        kind: str,
+        *,
+        conversation: str,
+        target: str,
+        text: str = "",
+        tags: Mapping[str, str] | None = None,
+        changes: Sequence[Change] = (),
+    ) -> None:
+        """Have an event committed and then delivered. Never waits.
+
+        The session hears of it by delivery, or by ``Session.not_stored``.
+        """
+        msgid, time_ms = self._ids.next()
+        user = session.user
+        event = Event(
+            msgid, time_ms, kind, user.key, user.source, conversation, target, text, tags or {}
+        )
+        self._origins[msgid] = session
+        session.posted()
+        self._queue.append(Entry(event, changes))
+        self._wake.set()
+
+    def origin(self, msgid: str) -> Session | None:
+        """Return, once, the session that posted an event; ``None`` if it was not posted here."""
+        return self._origins.pop(msgid, None)
+
+    async def run(self) -> None:
+        """Commit what is posted until cancelled."""
+        while True:
+            await self._wake.wait()
+            self._wake = trio.Event()
+            while self._queue:
+                group = [self._queue.popleft() for _ in range(min(len(self._queue), GROUP_MAX))]
+                await self._commit(group)
+
+    async def _commit(self, group: list[Entry]) -> None:
+        """Store a group; whatever of it cannot be stored is reported to who posted it."""
+        while group:
+            try:
+                await self._append(group)
+                return
+            except Conflict as conflict:
+                # Somebody else changed what these meant to change; the others are not to blame.
+                refused = [entry for entry in group if _changes(entry, conflict)]
+                self._give_up(refused, conflict)
+                group = [entry for entry in group if not _changes(entry, conflict)]
+            except StoreError as error:
+                log.exception("events not stored", events=len(group))
+                self._give_up(group, error)
+                return
+
+    async def _append(self, group: list[Entry]) -> None:
+        for pause in RETRY_SECONDS:
+            try:
+                await self._store.append(group)
+                return
+            except StoreUnavailable as error:
+                log.warning("store unavailable, asking again", reason=str(error))
+                await trio.sleep(pause)
+        await self._store.append(group)
+
+    def _give_up(self, entries: Sequence[Entry], error: StoreError) -> None:
+        certain = isinstance(error, StoreRefused | Conflict)
+        for entry in entries:
+            session = self.origin(entry.event.msgid)
+            if session is not None:
+                session.not_stored(entry.event, certain=certain)
+
+
+def _changes(entry: Entry, conflict: Conflict) -> bool:
+    return any(
+        change.kind == conflict.kind and change.key == conflict.key for change in entry.changes
+    )

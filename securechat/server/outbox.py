@@ -1,0 +1,217 @@
+"""The outbox: what waits to be sent to one session, and the flusher that sends it.
+
+How it works. Whoever has something for a session appends bytes to its outbox and returns at once.
+The first append makes the outbox *dirty* and wakes the flusher, which runs in the scheduler's next
+tick: it joins what each dirty outbox gathered and makes one TLS write and one ``send``. Only a
+connection whose socket is full is *parked*: a task of its own waits for room, and until then the
+outbox just gathers.
+
+What it promises:
+
+* ``put`` never waits, never raises, never reorders.
+* Bytes of one ``put`` are sent whole or, when the connection ends, perhaps not at all.
+* At most ``limit`` bytes wait (0: no limit). One ``put`` past it ends this session alone, by
+  ``on_overflow``; it is called once.
+* A broken connection is reported once, by ``on_lost``; later puts are dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+import trio
+
+from securechat.errors import ConnectionLost
+from securechat.transport.base import Link
+
+# How many sends the flusher makes before it lets other tasks have a turn.
+_SENDS_PER_TURN = 256
+
+
+class Flusher:
+    """Sends what dirty outboxes gathered, once per tick."""
+
+    def __init__(self) -> None:
+        self._dirty: list[Outbox] = []
+        self._wake = trio.Event()
+
+    def mark(self, outbox: Outbox) -> None:
+        """Have an outbox flushed in the next tick."""
+        if not self._dirty:
+            self._wake.set()
+        self._dirty.append(outbox)
+
+    def flush_now(self) -> None:
+        """Send what waits, without waiting for the tick: for the end of a shutdown."""
+        dirty, self._dirty = self._dirty, []
+        for outbox in dirty:
+            outbox.flush()
+
+    async def run(self) -> None:
+        """Flush until cancelled."""
+        while True:
+            await self._wake.wait()
+            self._wake = trio.Event()
+            dirty, self._dirty = self._dirty, []
+            for count, outbox in enumerate(dirty, 1):
+                outbox.flush()
+                if count % _SENDS_PER_TURN == 0:
+                    await trio.lowlevel.checkpoint()
+
+
+class Outbox:
+    """What waits to be sent over one link. See the head of this file for its promises.
+
+    ``park`` is called with ``drain`` to have it run as a task of the connection's.
+    """
+
+    __slots__ = (
+        "_chunks",
+        "_closed",
+        "_flusher",
+        "_held",
+        "_limit",
+        "_link",
+        "_on_lost",
+        "_on_overflow",
+        "_park",
+        "_parked",
+        "_size",
+    )
+
+    def __init__(
+        self,
+        link: Link,
+        flusher: Flusher,
+        *,
+        limit: int,
+        park: Callable[[], None],
+        on_overflow: Callable[[], None],
+        on_lost: Callable[[], None],
+    ) -> None:
+        self._link = link
+        self._flusher = flusher
+        self._limit = limit
+        self._park = park
+        self._on_overflow = on_overflow
+        self._on_lost = on_lost
+        self._chunks: list[bytes] = []
+        self._size = 0
+        self._parked = False
+        self._held = False
+        self._closed = False
+
+    @property
+    def size(self) -> int:
+        """How many bytes wait, those that the link still holds included."""
+        return self._size
+
+    def put(self, data: bytes) -> None:
+        """Have ``data`` (whole lines) sent in the next tick."""
+        chunks = self._chunks
+        if not chunks:
+            if self._closed:
+                return
+            if not self._parked and not self._held:
+                self._flusher.mark(self)
+        chunks.append(data)
+        self._size += len(data)
+        if self._size > self._limit > 0:
+            self.close()
+            self._on_overflow()
+
+    @contextmanager
+    def held(self) -> Iterator[Callable[[], AbstractContextManager[None]]]:
+        """Hold back what is put from now on until the block ends.
+
+        Yields ``front``: what is put inside ``with front():`` goes before what was held back. Any
+        number of such blocks keep their order among themselves.
+        """
+        self.flush()
+        self._held = True
+        in_front: list[bytes] = []
+
+        @contextmanager
+        def front() -> Iterator[None]:
+            waiting, self._chunks = self._chunks, in_front
+            try:
+                yield
+            finally:
+                self._chunks = waiting
+
+        try:
+            yield front
+        finally:
+            self._held = False
+            if not self._closed:
+                self._chunks[:0] = in_front
+                if self._chunks and not self._parked:
+                    self._flusher.mark(self)
+
+    def flush(self) -> None:
+        """Send what waits, unless it is held back or the socket is full."""
+        chunks = self._chunks
+        if self._parked or self._held or not chunks:
+            return
+        data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        chunks.clear()
+        try:
+            done = self._link.send_now(data)
+        except ConnectionLost:
+            self.close()
+            self._on_lost()
+            return
+        if done:
+            self._size = 0
+        else:
+            self._parked = True
+            self._park()
+
+    async def drain(self) -> None:
+        """Wait until the socket has taken what was parked, and go on sending.
+
+        Ends when nothing waits any more. Has no deadline of its own: the limit in bytes and the
+        session's ping deadline end a peer that stops reading.
+        """
+        while self._parked:
+            before = self._size - sum(map(len, self._chunks))
+            try:
+                await self._link.drain()
+            except ConnectionLost:
+                self.close()
+                self._on_lost()
+                return
+            self._size -= before
+            self._parked = False
+            self._flush_again()
+
+    def _flush_again(self) -> None:
+        """Flush from within the draining task, which parks by looping, not by a new task."""
+        park, self._park = self._park, _stay
+        try:
+            self.flush()
+        finally:
+            self._park = park
+
+    async def finish(self, last: bytes) -> None:
+        """Send all that waits and ``last``, and take nothing more. The caller has the deadline."""
+        if self._closed:
+            return
+        self._held = False
+        self._chunks.append(last)
+        data = b"".join(self._chunks)
+        self.close()
+        try:
+            await self._link.send_all(data)
+        except ConnectionLost:
+            return  # there is nobody to tell any more
+
+    def close(self) -> None:
+        """Drop what waits and take nothing more."""
+        self._closed = True
+        self._chunks.clear()
+
+
+def _stay() -> None:
+    """Stand in for ``park`` where the draining task is already running."""

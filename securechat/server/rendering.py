@@ -1,0 +1,63 @@
+"""From an event to the bytes that a session is sent, once for each shape.
+
+A *shape* is the set of capabilities, as bits, that changes what a line looks like. Tags follow
+the IRCv3 specifications ``server-time``, ``message-ids``, ``account-tag`` and ``message-tags``.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import lru_cache
+
+from securechat.protocol.capabilities import ACCOUNT_TAG, BATCH, MESSAGE_TAGS, SERVER_TIME
+from securechat.protocol.message import format_tags
+from securechat.store.contract import Event
+
+SHAPE_MASK = MESSAGE_TAGS | SERVER_TIME | ACCOUNT_TAG
+
+
+@lru_cache(maxsize=64)
+def _second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def server_time(time_ms: int) -> str:
+    """Return a time as ``server-time`` writes it: ``2026-11-22T20:26:00.123Z``."""
+    seconds, milliseconds = divmod(time_ms, 1000)
+    return f"{_second(seconds)}.{milliseconds:03}Z"
+
+
+def parse_server_time(text: str) -> int:
+    """Return milliseconds since 1970; raises ``ValueError``."""
+    return round(datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%f%z").timestamp() * 1000)
+
+
+def tags_for(event: Event, shape: int, batch: str = "") -> str:
+    """Return an event's tags as they stand before its line, or nothing if there are none."""
+    parts: list[str] = []
+    if batch and shape & BATCH:
+        parts.append(f"batch={batch}")
+    if shape & SERVER_TIME:
+        parts.append(f"time={server_time(event.time_ms)}")
+    if shape & MESSAGE_TAGS and event.msgid:
+        parts.append(f"msgid={event.msgid}")
+    if shape & ACCOUNT_TAG:
+        # Nicks are account names, so the source already spells the account.
+        parts.append(f"account={event.source.partition('!')[0]}")
+    if shape & MESSAGE_TAGS and event.tags:
+        parts.append(format_tags(event.tags))
+    return f"@{';'.join(parts)} " if parts else ""
+
+
+def line_for(event: Event, text: str | None = None) -> str:
+    """Return an event's line without its tags and without CR LF."""
+    text = event.text if text is None else text
+    head = f":{event.source} {event.kind} {event.target}"
+    return (
+        head if event.kind == "JOIN" or (event.kind == "PART" and not text) else f"{head} :{text}"
+    )
+
+
+def render(event: Event, shape: int) -> bytes:
+    """Return the bytes for sessions of this shape."""
+    return f"{tags_for(event, shape)}{line_for(event)}\r\n".encode()

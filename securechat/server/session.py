@@ -1,0 +1,140 @@
+"""A session: one logged-in connection, as commands and delivery see it.
+
+It knows its user and its outbox, but neither sockets nor tasks; ``connection.py`` runs it.
+
+Answers keep the order of the commands: what a session posted is *pending* until delivery or a
+failure has answered it, and every command that does not itself post a message waits until nothing
+is pending. So a PONG means that everything before the PING was committed and delivered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import trio
+
+from securechat.protocol.capabilities import Negotiation
+from securechat.protocol.replies import Reply, fail
+from securechat.server.limits import Bucket
+from securechat.server.outbox import Outbox
+from securechat.server.rendering import SHAPE_MASK
+from securechat.store.contract import Event
+
+if TYPE_CHECKING:
+    from securechat.server.room import User
+
+
+class Session:
+    """One connection of a user's. ``end`` (given by the connection) ends it, with a reason."""
+
+    __slots__ = (
+        "_pending",
+        "_settled",
+        "address",
+        "credential",
+        "end",
+        "heard_at",
+        "history_budget",
+        "message_budget",
+        "negotiation",
+        "opened_ms",
+        "outbox",
+        "pinged",
+        "secured_by",
+        "server_name",
+        "shape",
+        "user",
+    )
+
+    def __init__(
+        self,
+        user: User,
+        outbox: Outbox,
+        negotiation: Negotiation,
+        *,
+        address: str,
+        server_name: str,
+        secured_by: str,
+        credential: str,
+        message_budget: Bucket,
+        history_budget: Bucket,
+        now: float,
+        now_ms: int,
+        end: Callable[[str], None],
+    ) -> None:
+        self.user = user
+        self.outbox = outbox
+        self.negotiation = negotiation
+        self.address = address
+        self.server_name = server_name
+        self.secured_by = secured_by
+        self.credential = credential
+        self.message_budget = message_budget
+        self.history_budget = history_budget
+        self.heard_at = now
+        self.opened_ms = now_ms
+        self.pinged = False
+        self.end = end
+        self.shape = negotiation.enabled & SHAPE_MASK
+        self._pending = 0
+        self._settled: trio.Event | None = None
+
+    @property
+    def enabled(self) -> int:
+        """The bits of the capabilities that are negotiated."""
+        return self.negotiation.enabled
+
+    @property
+    def pending(self) -> int:
+        """How many posted events have not been answered yet."""
+        return self._pending
+
+    def reshape(self) -> None:
+        """Follow a change of capabilities: move to the rooms' lists for the new shape."""
+        shape = self.negotiation.enabled & SHAPE_MASK
+        if shape != self.shape:
+            for room in self.user.rooms.values():
+                room.detach(self)
+            self.shape = shape
+            for room in self.user.rooms.values():
+                room.attach(self)
+
+    def send(self, *lines: str) -> None:
+        """Send whole lines, given without CR LF."""
+        self.outbox.put("".join(f"{line}\r\n" for line in lines).encode())
+
+    def reply(self, *replies: Reply) -> None:
+        """Send replies, addressed to this user."""
+        self.send(*(reply.line(self.server_name, self.user.name) for reply in replies))
+
+    def posted(self) -> None:
+        """Count one event as pending."""
+        self._pending += 1
+
+    def answered(self, count: int = 1) -> None:
+        """Count events as answered: delivered here, or reported as not stored."""
+        self._pending -= count
+        if not self._pending and self._settled is not None:
+            self._settled.set()
+            self._settled = None
+
+    async def settled(self) -> None:
+        """Wait until nothing is pending.
+
+        Needs no deadline: the journal answers every event, or the server ends.
+        """
+        while self._pending:
+            if self._settled is None:
+                self._settled = trio.Event()
+            await self._settled.wait()
+
+    def not_stored(self, event: Event, *, certain: bool) -> None:
+        """Say that an event was not stored (or perhaps not), and count it as answered."""
+        text = (
+            "It could not be stored and nobody has seen it. Try again later."
+            if certain
+            else "It could not be stored for certain. Look at the history before sending it again."
+        )
+        self.reply(fail(event.kind, "NOT_STORED", event.target, text=text))
+        self.answered()

@@ -1,0 +1,41 @@
+"""Views: what a session is told about a room, as lines without CR LF.
+
+The numerics are those of the Modern IRC Client Protocol for JOIN, TOPIC and NAMES.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from securechat.protocol import replies
+from securechat.protocol.framing import LINE_BYTES_MAX
+from securechat.protocol.replies import in_lines
+
+if TYPE_CHECKING:
+    from securechat.server.room import Room
+    from securechat.server.session import Session
+
+
+def topic_lines(session: Session, room: Room) -> list[str]:
+    """Return RPL_TOPIC and RPL_TOPICWHOTIME; nothing where no topic is set."""
+    if not room.topic:
+        return []
+    nick, server = session.user.name, session.server_name
+    return [
+        replies.RPL_TOPIC(room.name, text=room.topic).line(server, nick),
+        replies.RPL_TOPICWHOTIME(
+            room.name, room.topic_by or server, str(room.topic_ms // 1000)
+        ).line(server, nick),
+    ]
+
+
+def names_lines(session: Session, room: Room) -> list[str]:
+    """Return RPL_NAMREPLY lines for who is present, and RPL_ENDOFNAMES."""
+    nick, server = session.user.name, session.server_name
+    head = f":{server} {replies.RPL_NAMREPLY.code} {nick} = {room.name} :"
+    names = (f"{room.prefix_of(key)}{user.name}" for key, user in room.present.items())
+    lines = in_lines(names, LINE_BYTES_MAX - 2 - len(head.encode()))
+    return [
+        *(head + line for line in lines),
+        replies.RPL_ENDOFNAMES(room.name).line(server, nick),
+    ]

@@ -1,0 +1,103 @@
+"""Watchers: what has to be looked at again and again while the server runs.
+
+Silence on a connection, accounts and announcements changed by another process, and old entries of
+the limits. One task each for all connections, so an idle session costs no timer.
+"""
+
+from __future__ import annotations
+
+import structlog
+import trio
+
+from securechat.config import limit
+from securechat.errors import StoreUnavailable
+from securechat.server.context import Server
+from securechat.store.accounts import KIND as ACCOUNT_RECORD
+from securechat.store.accounts import account_of
+from securechat.store.contract import Change, Record
+
+CHANGES_SECONDS = 0.25
+LIMITS_SECONDS = 60.0
+ANNOUNCEMENT_RECORD = "announcement"
+
+log = structlog.get_logger(__name__)
+
+
+async def watch_silence(server: Server) -> None:
+    """Ping who has been silent, and end who stays silent. Returns at once where both are off."""
+    ping, drop = limit(server.settings.ping_seconds), limit(server.settings.drop_seconds)
+    shortest = min(ping, drop)
+    if shortest == float("inf"):
+        return
+    while True:
+        await trio.sleep(max(shortest / 10, 0.1))
+        now = trio.current_time()
+        for session in list(server.sessions):
+            silence = now - session.heard_at
+            if silence >= drop:
+                session.end(f"Ping timeout: {int(silence)} seconds")
+            elif silence >= ping and not session.pinged:
+                session.pinged = True
+                session.send(f"PING :{session.server_name}")
+
+
+async def watch_changes(server: Server, mark: int) -> None:
+    """Follow what other processes change: accounts, and announcements to make."""
+    while True:
+        await trio.sleep(CHANGES_SECONDS)
+        try:
+            records, mark = await server.store.changed(mark)
+        except StoreUnavailable as error:
+            log.warning("changes not readable, asking again", reason=str(error))
+            continue
+        for record in records:
+            if record.kind == ACCOUNT_RECORD:
+                _account_changed(server, record)
+            elif record.kind == ANNOUNCEMENT_RECORD and record.value is not None:
+                await _announcement(server, record)
+
+
+def _account_changed(server: Server, record: Record) -> None:
+    """End the sessions whose login no longer holds; show a change of role from now on."""
+    user = server.directory.users.get(record.key)
+    if user is None:
+        return
+    account = account_of(record)
+    for session in list(user.sessions):
+        if account is None:
+            session.end("Your account was removed")
+        elif account.disabled:
+            session.end("Your account was disabled")
+        elif account.credential != session.credential:
+            session.end("Your password was changed")
+    if account is not None:
+        user.admin = account.admin
+
+
+async def _announcement(server: Server, record: Record) -> None:
+    """Tell everybody, then remove the record: that is the receipt for whoever wrote it."""
+    announce(server, str((record.value or {}).get("text", "")))
+    try:
+        await server.store.put([Change(record.kind, record.key, None)])
+    except StoreUnavailable as error:
+        log.warning("announcement not acknowledged", reason=str(error))
+
+
+def announce(server: Server, text: str) -> int:
+    """Send everybody a notice from the server, a line each; return how many sessions got it."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    for session in server.sessions:
+        session.send(
+            *(f":{session.server_name} NOTICE {session.user.name} :{line}" for line in lines)
+        )
+    log.info("announced", sessions=len(server.sessions))
+    return len(server.sessions)
+
+
+async def forget_old_limits(server: Server) -> None:
+    """Bound the limits' memory by dropping what no longer counts."""
+    while True:
+        await trio.sleep(LIMITS_SECONDS)
+        now = trio.current_time()
+        server.addresses.forget_old(now)
+        server.gate.limits.forget_old(now)

@@ -1,0 +1,103 @@
+"""The welcome: what a session is told when it is admitted.
+
+Modern IRC Client Protocol, "Connection Registration": 001 to 005, LUSERS, MOTD. What follows, the
+rooms and their latest messages, is ``arrivals.py``.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import securechat
+from securechat.protocol import replies
+from securechat.protocol.framing import LINE_BYTES_MAX
+from securechat.protocol.names import ACCOUNT_LENGTH_MAX, CHANNEL_BYTES_MAX
+from securechat.protocol.replies import Reply, in_lines
+from securechat.server.context import Server
+from securechat.server.session import Session
+
+USERNAME_LENGTH_MAX = 18
+TARGETS_MAX = 4
+# RPL_ISUPPORT has at most 13 tokens a line, besides the nick and the text.
+_TOKENS_PER_LINE = 12
+
+
+def welcome(server: Server, session: Session) -> list[Reply]:
+    """Return 001 to 005, LUSERS and the MOTD."""
+    settings, user = server.settings, session.user
+    version = f"securechat-{securechat.__version__}"
+    started = datetime.fromtimestamp(server.started_ms / 1000, UTC).isoformat(" ", "seconds")
+    return [
+        replies.RPL_WELCOME(text=f"Welcome to {settings.network}, {user.name}"),
+        replies.RPL_YOURHOST(text=f"Your host is {settings.server_name}, running {version}"),
+        replies.RPL_CREATED(text=f"This server was started {started}"),
+        replies.RPL_MYINFO(settings.server_name, version, "o", "n", "o"),
+        *isupport(server),
+        *lusers(server),
+        *motd(server),
+    ]
+
+
+def isupport(server: Server) -> list[Reply]:
+    """Return RPL_ISUPPORT lines; a limit that is off is not announced."""
+    settings = server.settings
+    tokens = {
+        "AWAYLEN": settings.away_bytes_max,
+        "CASEMAPPING": "ascii",
+        "CHANLIMIT": f"#:{settings.channels_per_account_max or ''}",
+        "CHANMODES": ",,,n",
+        "CHANNELLEN": CHANNEL_BYTES_MAX,
+        "CHANTYPES": "#",
+        "CHATHISTORY": settings.history_page_max,
+        "LINELEN": LINE_BYTES_MAX,
+        "MSGREFTYPES": "msgid,timestamp",
+        "NETWORK": settings.network,
+        "NICKLEN": ACCOUNT_LENGTH_MAX,
+        "PREFIX": "(o)@",
+        "TARGMAX": f"JOIN:,LIST:,NAMES:,NOTICE:{TARGETS_MAX},PART:,PRIVMSG:{TARGETS_MAX},"
+        f"TAGMSG:{TARGETS_MAX},WHOIS:1",
+        "TOPICLEN": settings.topic_bytes_max,
+        "USERLEN": USERNAME_LENGTH_MAX,
+        "UTF8ONLY": "",
+    }
+    # 0 means "no maximum" to CHATHISTORY; the other lengths are left out then.
+    words = [
+        f"{name}={value}" if value != "" else name
+        for name, value in tokens.items()
+        if value != 0 or name == "CHATHISTORY"
+    ]
+    return [
+        replies.RPL_ISUPPORT(*words[start : start + _TOKENS_PER_LINE])
+        for start in range(0, len(words), _TOKENS_PER_LINE)
+    ]
+
+
+def lusers(server: Server) -> list[Reply]:
+    """Return how many people, administrators and channels there are."""
+    users = server.directory.users.values()
+    total = len(users)
+    return [
+        replies.RPL_LUSERCLIENT(text=f"There are {total} users and 0 invisible on 1 servers"),
+        replies.RPL_LUSEROP(str(sum(user.admin for user in users))),
+        replies.RPL_LUSERUNKNOWN(str(server.addresses.waiting)),
+        replies.RPL_LUSERCHANNELS(str(len(server.directory.rooms))),
+        replies.RPL_LUSERME(text=f"I have {total} clients and 0 servers"),
+    ]
+
+
+def motd(server: Server) -> list[Reply]:
+    """Return the message of the day, in lines that fit, or that there is none."""
+    settings = server.settings
+    if not settings.motd:
+        return [replies.ERR_NOMOTD(text="There is no message of the day")]
+    room = LINE_BYTES_MAX - len(settings.server_name) - ACCOUNT_LENGTH_MAX - 20
+    lines = [
+        piece
+        for line in settings.motd.splitlines()
+        for piece in in_lines(line.split(" "), room) or [""]
+    ]
+    return [
+        replies.RPL_MOTDSTART(text=f"- {settings.server_name} Message of the day - "),
+        *(replies.RPL_MOTD(text=f"- {line}") for line in lines),
+        replies.RPL_ENDOFMOTD(),
+    ]
