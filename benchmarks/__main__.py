@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
 
@@ -13,6 +14,8 @@ from rich.console import Console
 
 from benchmarks import fanout as fanout_scenario
 from benchmarks import report
+from benchmarks import storm as storm_scenario
+from benchmarks.process import ServerFailed
 from benchmarks.servers import SERVERS
 
 _DEFAULT_SERVERS = "securechat,ngircd,inspircd"
@@ -81,6 +84,13 @@ def main() -> None:
 @click.option("--tags/--no-tags", default=True, help="A second row with capabilities negotiated.")
 @click.option("--pin/--no-pin", default=True, help="Server on one core, load on another.")
 @click.option(
+    "--repeat",
+    type=click.IntRange(1, 100),
+    default=1,
+    show_default=True,
+    help="Measure each so often, in turns, and take the medians.",
+)
+@click.option(
     "--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write JSON too."
 )
 def fanout(
@@ -94,6 +104,7 @@ def fanout(
     servers: tuple[str, ...],
     tags: bool,
     pin: bool,
+    repeat: int,
     json_file: Path | None,
 ) -> None:
     """Send to a channel of many receivers, at a fixed rate and then pipelined."""
@@ -107,6 +118,7 @@ def fanout(
         text_bytes=text_bytes,
         tags=tags,
         pin=pin,
+        repeat=repeat,
     )
     progress = Console(stderr=True)
     rows = fanout_scenario.run(settings, progress.print)
@@ -116,6 +128,49 @@ def fanout(
         json_file.write_text(text + "\n", encoding="utf-8")
     if any(row.failed for row in rows):
         sys.exit(1)
+
+
+@main.command()
+@click.option("--chatters", type=click.IntRange(1, 1000), default=20, show_default=True)
+@click.option("--logins", type=click.IntRange(1, 1000), default=50, show_default=True)
+@click.option("--rate", type=click.FloatRange(min=0, min_open=True), default=50, show_default=True)
+@click.option(
+    "--seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    default=5,
+    show_default=True,
+    help="Length of the calm before it.",
+)
+@click.option("--fast/--no-fast", default=False, help="The fast profile of password hashing.")
+@click.option(
+    "--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write JSON too."
+)
+def storm(
+    *,
+    chatters: int,
+    logins: int,
+    rate: float,
+    seconds: float,
+    fast: bool,
+    json_file: Path | None,
+) -> None:
+    """Log many in at once while others chat (SecureChat only)."""
+    progress = Console(stderr=True)
+    try:
+        result = storm_scenario.run(
+            chatters=chatters,
+            logins=logins,
+            rate=rate,
+            seconds=seconds,
+            fast=fast,
+            say=progress.print,
+        )
+    except ServerFailed as error:
+        raise click.ClickException(str(error)) from error
+    Console().print(storm_scenario.table(result))
+    if json_file is not None:
+        record = {"scenario": "storm", "machine": report.machine(), "result": asdict(result)}
+        json_file.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 
 def _terminate(_number: int, _frame: FrameType | None) -> None:

@@ -26,14 +26,13 @@ from benchmarks.measure import (
 )
 from benchmarks.plan import LoadPlan, Phase, RunResult
 
-LOGINS_AT_ONCE = 50
 LOGIN_DEADLINE_S = 60.0
 QUIET_S = 0.5
 STALL_S = 10.0
 """Without a single delivery for so long, a phase has failed."""
 PING_EVERY_S = 30.0
-SAMPLE_EVERY = 10
-"""One receiver in so many is looked at for latency and order; all are counted."""
+SAMPLED = 20
+"""Receivers that are looked at for latency and order, evenly spread; all are counted."""
 WARM_UP_S = 1.0
 _NS = 1_000_000_000
 
@@ -44,6 +43,8 @@ class LoadFailed(Exception):
 
 class Load:
     """All sessions of one run."""
+
+    logins_at_once = 50
 
     def __init__(self, plan: LoadPlan) -> None:
         self.plan = plan
@@ -69,17 +70,17 @@ class Load:
         plan = self.plan
         before = memory_bytes(plan.server_pid)
         start = time.monotonic()
-        self._log_in()
+        self.log_in()
         login_s = time.monotonic() - start
-        self._settle()
+        self.settle()
         sessions = len(self.links)
         per_session = (memory_bytes(plan.server_pid) - before) / sessions
         gc.freeze()
         gc.disable()
-        self._fixed(min(WARM_UP_S, plan.seconds))
-        fixed = self._phase(lambda: self._fixed(plan.seconds))
+        self.fixed(min(WARM_UP_S, plan.seconds))
+        fixed = self.phase(lambda: self.fixed(plan.seconds))
         self._pipelined(0.0)
-        pipelined = self._phase(lambda: self._pipelined(plan.burst_seconds))
+        pipelined = self.phase(lambda: self._pipelined(plan.burst_seconds))
         disorder = sum(link.sampler.out_of_order for link in self._receivers if link.sampler)
         if disorder:
             raise LoadFailed(f"{disorder} messages arrived doubled, missing or out of order")
@@ -102,14 +103,18 @@ class Load:
 
     # Logging in
 
-    def _log_in(self) -> None:
+    def log_in(self) -> list[float]:
+        """Log everybody in, many at once; return how long each took, in seconds."""
         waiting = list(self.plan.passwords.items())
         sender = waiting[0][0]
         underway: dict[int, tuple[Link, Login]] = {}
+        began: dict[str, float] = {}
+        took: list[float] = []
         deadline = time.monotonic() + LOGIN_DEADLINE_S
         while waiting or underway:
-            while waiting and len(underway) < LOGINS_AT_ONCE:
+            while waiting and len(underway) < self.logins_at_once:
                 name, password = waiting.pop(0)
+                began[name] = time.monotonic()
                 link, login = self._open(name, password, name == sender)
                 underway[link.socket.fileno()] = link, login
             if time.monotonic() > deadline:
@@ -123,6 +128,8 @@ class Load:
                 if self._advance(link, login):
                     del underway[number]
                     self._admit(link, link.name == sender)
+                    took.append(time.monotonic() - began[link.name])
+        return took
 
     def _open(self, name: str, password: str, sender: bool) -> tuple[Link, Login]:
         plan = self.plan
@@ -156,11 +163,11 @@ class Load:
         if sender:
             self._sender = link
             return
-        if len(self._receivers) % SAMPLE_EVERY == 0:
+        if len(self._receivers) % max(len(self.plan.passwords) // SAMPLED, 1) == 0:
             link.sampler = Sampler()
         self._receivers.append(link)
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
         """Wait until the server has said all that the logins caused."""
         deadline = time.monotonic() + LOGIN_DEADLINE_S
         while events := self._poller.poll(QUIET_S, 64):
@@ -173,7 +180,7 @@ class Load:
 
     # The two kinds of load
 
-    def _fixed(self, seconds: float) -> int:
+    def fixed(self, seconds: float) -> int:
         """Send at the plan's rate for ``seconds``; return how many messages, all delivered."""
         plan = self.plan
         total = max(int(plan.rate * seconds), 1)
@@ -253,7 +260,8 @@ class Load:
 
     # Measuring
 
-    def _phase(self, work: Callable[[], int]) -> Phase:
+    def phase(self, work: Callable[[], int]) -> Phase:
+        """Measure ``work``, which returns how many messages everybody has got by its end."""
         server = self.plan.server_pid
         for link in self._receivers:
             link.messages = link.bytes = 0
@@ -281,6 +289,7 @@ class Load:
             system_share=share,
             p50_ms=percentile(latencies, 0.50) / 1e6,
             p99_ms=percentile(latencies, 0.99) / 1e6,
+            worst_ms=percentile(latencies, 1.0) / 1e6,
             samples=len(latencies),
             bytes_per_delivery=sum(link.bytes for link in self._receivers) / deliveries,
             server_busy=cpu_s / wall,

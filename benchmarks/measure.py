@@ -48,16 +48,35 @@ def parse_stat(text: str) -> tuple[int, int]:
 
 def memory_bytes(pid: int) -> int:
     """Return the memory of ``pid`` in bytes, pages it shares counted by their part (PSS)."""
-    return parse_pss(Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii"))
+    return parse_kib(Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii"), "Pss")
 
 
-def parse_pss(text: str) -> int:
-    """Return the ``Pss`` line of a ``smaps_rollup`` in bytes. Raises ``ValueError`` without one."""
+def parse_kib(text: str, name: str) -> int:
+    """Return in bytes what a line such as ``Pss: 12 kB`` says; ``ValueError`` without one."""
     for line in text.splitlines():
-        name, _, value = line.partition(":")
-        if name == "Pss":
+        key, _, value = line.partition(":")
+        if key == name:
             return int(value.split()[0]) * _KIB
-    raise ValueError("no Pss line")
+    raise ValueError(f"no line of {name}")
+
+
+def resident_bytes(pid: int) -> int:
+    """Return the resident memory of ``pid`` in bytes."""
+    return _status_bytes(pid, "VmRSS")
+
+
+def peak_bytes(pid: int) -> int:
+    """Return the most resident memory of ``pid`` since ``forget_peak``, in bytes."""
+    return _status_bytes(pid, "VmHWM")
+
+
+def forget_peak(pid: int) -> None:
+    """Begin anew to note the most resident memory of ``pid``."""
+    Path(f"/proc/{pid}/clear_refs").write_text("5", encoding="ascii")
+
+
+def _status_bytes(pid: int, name: str) -> int:
+    return parse_kib(Path(f"/proc/{pid}/status").read_text(encoding="utf-8"), name)
 
 
 def percentile(ordered: Sequence[float], share: float) -> float:

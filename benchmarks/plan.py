@@ -61,6 +61,7 @@ class Phase:
     """The part of that CPU time that was spent in the kernel, 0 to 1."""
     p50_ms: float
     p99_ms: float
+    worst_ms: float
     samples: int
     bytes_per_delivery: float
     server_busy: float

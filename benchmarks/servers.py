@@ -182,25 +182,38 @@ class Securechat(Server):
         "outbox_bytes_max",
     )
 
+    def __init__(
+        self, folder: Path, port: int, certificate: Path, key: Path, *, fast: bool = True
+    ) -> None:
+        super().__init__(folder, port, certificate, key)
+        self.fast = fast
+        """Whether passwords are hashed with the fast profile, to be in sooner."""
+
     @classmethod
     def missing(cls) -> str | None:
-        return None
+        if cls._program("securechat-server").exists():
+            return None
+        return "it is not installed beside this Python: run make install"
+
+    @staticmethod
+    def _program(name: str) -> Path:
+        return Path(sys.executable).with_name(name)
 
     def passwords(self, names: Sequence[str]) -> dict[str, str]:
         return {name: secrets.token_urlsafe(18) for name in names}
 
     def environment(self) -> dict[str, str]:
         off = {f"SECURECHAT_{setting.upper()}": "0" for setting in self.OFF}
-        return {**off, "SECURECHAT_PASSWORD_HASH": "fast"}
+        return {**off, **({"SECURECHAT_PASSWORD_HASH": "fast"} if self.fast else {})}
 
     def prepare(self, passwords: Mapping[str, str]) -> None:
         accounts = self.folder / "accounts.csv"
         rows = "".join(f"{name},{password}\n" for name, password in passwords.items())
         accounts.touch(mode=0o600)
         accounts.write_text("name,password\n" + rows, encoding="utf-8")
-        argv = [sys.executable, "-m", "securechat.cli.users", "--data", str(self.folder / "data")]
+        program = str(self._program("securechat-users"))
         done = subprocess.run(
-            [*argv, "import", str(accounts)],
+            [program, "--data", str(self.folder / "data"), "import", str(accounts)],
             env={**os.environ, **self.environment()},
             capture_output=True,
             text=True,
@@ -212,7 +225,7 @@ class Securechat(Server):
 
     def command(self) -> list[str]:
         return [
-            *(sys.executable, "-m", "securechat.cli.server", "--host", "127.0.0.1"),
+            *(str(self._program("securechat-server")), "--host", "127.0.0.1"),
             *("--port", str(self.port), "--cert", str(self.certificate)),
             *("--key", str(self.key), "--data", str(self.folder / "data")),
         ]

@@ -59,11 +59,11 @@ def test_cpu_ticks_are_read_past_a_name_with_spaces_and_brackets() -> None:
     assert measure.parse_stat(text) == (123, 45)
 
 
-def test_memory_is_the_proportional_part_in_bytes() -> None:
+def test_memory_is_told_in_bytes() -> None:
     """The format follows proc(5): sizes are in kB."""
-    assert measure.parse_pss("55-77 ---p 0 00:00 0 [rollup]\nRss: 9 kB\nPss: 12 kB\n") == 12288
-    with pytest.raises(ValueError, match="Pss"):
-        measure.parse_pss("Rss: 9 kB\n")
+    assert measure.parse_kib("55-77 ---p 0 00:00 0 [rollup]\nPss: 12 kB\n", "Pss") == 12288
+    with pytest.raises(ValueError, match="no line of Pss"):
+        measure.parse_kib("Rss: 9 kB\n", "Pss")
 
 
 def test_this_process_has_cpu_time_and_memory() -> None:
@@ -71,6 +71,7 @@ def test_this_process_has_cpu_time_and_memory() -> None:
     sum(range(200_000))
     assert measure.process_cpu_ns(os.getpid()) > before
     assert measure.memory_bytes(os.getpid()) > 1_000_000
+    assert measure.peak_bytes(os.getpid()) >= measure.resident_bytes(os.getpid()) > 1_000_000
     assert sum(measure.user_and_system_ticks(os.getpid())) >= 0
 
 
@@ -258,6 +259,7 @@ def _result(rate: float, cpu: float, load_busy: float = 0.5) -> RunResult:
             system_share=0.6,
             p50_ms=1.0,
             p99_ms=2.0,
+            worst_ms=3.0,
             samples=1,
             bytes_per_delivery=100.0,
             server_busy=0.5,
@@ -303,6 +305,18 @@ def test_the_report_tells_of_failures_and_of_a_load_at_its_limit() -> None:
     assert "the load generator was the limit when pipelined" in text
     assert "the load generator was the limit at the fixed rate" in text
     assert json.loads(json.dumps(report.to_record(rows, settings)))["rows"][1]["result"] is None
+
+
+def test_of_several_runs_each_phase_is_the_median_of_its_own() -> None:
+    def row(rate: float, cpu: float) -> fanout.Row:
+        return fanout.Row("x", tags=False, result=_result(rate, cpu))
+
+    chosen = fanout.median([row(10, 5.0), row(30, 6.0), row(20, 9.0)]).result
+    assert chosen is not None
+    assert chosen.fixed.cpu_us_per_delivery == 6.0
+    assert chosen.pipelined.deliveries == 20
+    failed = fanout.Row("x", tags=False, failed="gone")
+    assert fanout.median([row(10, 5.0), failed]) == failed
 
 
 def test_plan_and_result_survive_their_journey_as_json() -> None:
