@@ -101,6 +101,7 @@ class Negotiation:
     def _request(self, start: str, wanted: str) -> str:
         """Enable and disable all that is asked for, or nothing."""
         enabled = self.enabled
+        wanted = wanted.strip()
         for name in wanted.split():
             bit = BITS.get(name.removeprefix("-"))
             if bit is None or (name == "-cap-notify" and self.version >= 302):

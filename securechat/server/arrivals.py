@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 
+import trio
+
 from securechat.protocol.capabilities import CHATHISTORY
 from securechat.protocol.framing import truncate
 from securechat.protocol.registration import Registration
@@ -42,6 +44,7 @@ def find_or_make_user(server: Server, account: Account, registration: Registrati
             host=server.settings.server_name,
             admin=account.admin,
             signed_on_ms=server.now_ms(),
+            idle_since=trio.current_time(),
         )
     return user
 

@@ -15,6 +15,9 @@ from securechat.store.contract import Event
 
 SHAPE_MASK = MESSAGE_TAGS | SERVER_TIME | ACCOUNT_TAG
 
+_TEXT_ALWAYS = frozenset({"PRIVMSG", "NOTICE", "TOPIC"})
+_TEXT_IF_ANY = frozenset({"PART", "QUIT"})
+
 
 @lru_cache(maxsize=64)
 def _second(seconds: int) -> str:
@@ -52,10 +55,13 @@ def tags_for(event: Event, shape: int, batch: str = "") -> str:
 def line_for(event: Event, text: str | None = None) -> str:
     """Return an event's line without its tags and without CR LF."""
     text = event.text if text is None else text
-    head = f":{event.source} {event.kind} {event.target}"
-    return (
-        head if event.kind == "JOIN" or (event.kind == "PART" and not text) else f"{head} :{text}"
-    )
+    parts = [f":{event.source}", event.kind]
+    if event.target:
+        parts.append(event.target)
+    # The text of a JOIN is for the journal; a TAGMSG has none, a PART and a QUIT need none.
+    if event.kind in _TEXT_ALWAYS or (text and event.kind in _TEXT_IF_ANY):
+        parts.append(f":{text}")
+    return " ".join(parts)
 
 
 def render(event: Event, shape: int) -> bytes:

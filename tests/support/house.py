@@ -1,0 +1,175 @@
+"""A whole server in memory, and people in it: for tests of sessions on the autojump clock.
+
+The server is the real one: only sockets, threads and the cost of a hash are replaced.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import trio
+
+from securechat.config import Settings
+from securechat.protocol.framing import BadLine, LineBuffer
+from securechat.server.context import Server
+from securechat.server.run import Running, make_server, running
+from securechat.store.accounts import Accounts, NewAccount
+from securechat.store.passwords import Hasher, Profile
+from securechat.store.runner import inline
+from securechat.store.sqlite import SQLiteStore, open_store
+from securechat.transport.memory import PlainLink, memory_wires
+
+PATIENCE_SECONDS = 60
+CHEAP = Profile("cheap", time_cost=1, memory_kib=8, parallelism=1)
+MODERN = "account-tag batch echo-message message-tags server-time"
+
+
+def password_of(name: str) -> str:
+    """Return what a person of the house types as the password."""
+    return f"the long password of {name}"
+
+
+def quiet_settings(folder: Path, **changes: Any) -> Settings:
+    """Return settings whose limits do not get into a test's way, with changes."""
+    return replace(
+        Settings(
+            data=folder,
+            connections_per_address=0,
+            new_connections_per_address=0,
+            waiting_per_address=0,
+            waiting_drop_from=0,
+            login_attempts_per_minute=0,
+            messages_per_second=0.0,
+            history_requests_per_second=0.0,
+        ),
+        **changes,
+    )
+
+
+@dataclass(slots=True)
+class Person:
+    """One connection's other end: sends lines, and reads lines without CR LF."""
+
+    link: PlainLink
+    name: str = "*"
+    buffer: LineBuffer = field(default_factory=lambda: LineBuffer(line_max=10_000, tags_max=10_000))
+    unread: list[str] = field(default_factory=list)
+    ended: bool = False
+    syncs: int = 0
+
+    async def send(self, *lines: str) -> None:
+        """Send lines in one piece."""
+        await self.link.send_all("".join(f"{line}\r\n" for line in lines).encode())
+
+    async def line(self) -> str:
+        """Return the next line; ``EOFError`` after the last one."""
+        with trio.fail_after(PATIENCE_SECONDS):
+            while not self.unread:
+                if self.ended:
+                    raise EOFError(f"the server closed {self.name}'s connection")
+                data = await self.link.receive()
+                self.ended = not data
+                for item in self.buffer.feed(data):
+                    assert not isinstance(item, BadLine), item
+                    if not item.startswith("PING "):
+                        self.unread.append(item)
+        return self.unread.pop(0)
+
+    async def until(self, word: str) -> list[str]:
+        """Return the lines up to and with the first that holds ``word``."""
+        lines = [await self.line()]
+        while word not in lines[-1]:
+            lines.append(await self.line())
+        return lines
+
+    async def sync(self) -> list[str]:
+        """Return every line up to now: what was sent before has been handled and answered."""
+        self.syncs += 1
+        mark = f"sync-{self.syncs}"
+        await self.send(f"PING {mark}")
+        return (await self.until(f"PONG securechat.internal :{mark}"))[:-1]
+
+    async def rest(self) -> list[str]:
+        """Return the lines up to the end of the connection."""
+        lines = []
+        while True:
+            try:
+                lines.append(await self.line())
+            except EOFError:
+                return lines
+
+    async def ask(self, *lines: str) -> list[str]:
+        """Send lines and return the answers to them."""
+        await self.send(*lines)
+        return await self.sync()
+
+
+@dataclass(slots=True)
+class House:
+    """A running server and its way in."""
+
+    running: Running
+    store: SQLiteStore
+
+    @property
+    def server(self) -> Server:
+        return self.running.server
+
+    async def visit(self, address: str = "203.0.113.1") -> Person:
+        """Connect without logging in."""
+        ours, theirs = memory_wires()
+        self.running.serve_link(PlainLink(theirs), address)
+        await trio.lowlevel.checkpoint()
+        return Person(PlainLink(ours))
+
+    async def login(self, name: str, caps: str = "", *, password: str | None = None) -> Person:
+        """Log in by SASL and return the person, the welcome read."""
+        person = await self.start_login(name, caps, password=password)
+        await person.until(" 376 " if self.server.settings.motd else " 422 ")
+        await person.sync()
+        return person
+
+    async def start_login(
+        self, name: str, caps: str = "", *, password: str | None = None
+    ) -> Person:
+        """Log in by SASL without reading any answer."""
+        person = await self.visit()
+        person.name = name
+        plain = f"\0{name}\0{password_of(name) if password is None else password}"
+        await person.send(
+            "CAP LS 302",
+            f"NICK {name}",
+            f"USER {name} 0 * :{name.title()}",
+            f"CAP REQ :sasl {caps}".strip(),
+            "AUTHENTICATE PLAIN",
+            f"AUTHENTICATE {base64.b64encode(plain.encode()).decode()}",
+            "CAP END",
+        )
+        return person
+
+
+@asynccontextmanager
+async def open_house(
+    folder: Path,
+    names: Sequence[str] = ("alice", "bob", "carol"),
+    *,
+    admins: Sequence[str] = (),
+    changes: Mapping[str, Any] | None = None,
+) -> AsyncIterator[House]:
+    """Run a server on a folder, with accounts of these names; the folder can be used again."""
+    hasher = Hasher(CHEAP, inline)
+    async with open_store(folder, runner=inline) as store:
+        accounts = Accounts(store)
+        for name in names:
+            if await accounts.get(name) is None:
+                password = await hasher.hash(password_of(name))
+                await accounts.add(NewAccount(name, password, admin=name in admins))
+        settings = quiet_settings(folder, **(changes or {}))
+        server = await make_server(settings, store, hasher=hasher)
+        async with running(server) as current:
+            yield House(current, store)
