@@ -17,7 +17,7 @@ the same text, said from another session in that very gap, is taken for this one
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,6 +29,9 @@ from securechat.protocol.names import fold
 
 # How many lines may be in flight. It bounds what a break can leave unsure.
 IN_FLIGHT_MAX = 16
+
+# How many receipts are remembered: more than come between a message and its copy from the history.
+RECEIPTS_MAX = 10_000
 
 
 _ACTION = "\x01ACTION "
@@ -90,6 +93,7 @@ class OwnLines:
         self._in_flight: list[OwnLine] = []
         self._unsure: list[OwnLine] = []
         self._numbers = 0
+        self._receipts: OrderedDict[str, None] = OrderedDict()
         self._open = False
 
     def add(self, command: str, target: str, text: str) -> OwnLine:
@@ -124,21 +128,21 @@ class OwnLines:
         By label where there is one, else the first line of the same text to the same target.
         """
         line = self._labelled(label) if label else None
-        if line is None:
-            line = self._first(self._in_flight, said)
-        if line is None:
-            line = self._first(self._unsure, said)
-        if line is None:
-            return None
-        self._forget(line)
-        return Delivered(line.number, said.msgid, said.time)
+        return self._settled(line or self._first(self._in_flight + self._unsure, said), said)
 
     def found(self, said: Said) -> Delivered | None:
         """Take a message of this account's own from the history; settle an unsure line by it."""
-        line = self._first(self._unsure, said)
-        if line is None:
+        return self._settled(self._first(self._unsure, said), said)
+
+    def _settled(self, line: OwnLine | None, said: Said) -> Delivered | None:
+        # One message settles one line, although it may come twice: live and from the history.
+        if line is None or said.msgid in self._receipts:
             return None
-        self._unsure.remove(line)
+        if said.msgid:
+            self._receipts[said.msgid] = None
+            if len(self._receipts) > RECEIPTS_MAX:
+                self._receipts.popitem(last=False)
+        self._forget(line)
         return Delivered(line.number, said.msgid, said.time)
 
     def refused(

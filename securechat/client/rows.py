@@ -76,7 +76,8 @@ def _on_motd_end(state: ClientState, message: Message, time: datetime) -> list[E
     out: list[Event] = []
     if not state.ready:
         state.ready = True
-        state.timeline.reached(time)
+        if message.tags.get("time"):
+            state.timeline.reached(time)
         network = state.isupport.get("NETWORK", "")
         out.append(events.LoggedIn(time=time, nick=state.nick, network=network))
     if state.motd:
@@ -93,7 +94,8 @@ def _on_join(state: ClientState, message: Message, time: datetime) -> list[Event
         if state.channels.get(name) is not None:
             return []
         state.channels.enter(name)
-        state.timeline.open(name, time)
+        # What a server keeps of channels is older than this session; only what follows counts.
+        state.timeline.open(name, max(time, state.timeline.told_until or time))
     state.channels.add(name, nick)
     return [events.Joined(time=time, channel=name, nick=nick, own=own)]
 

@@ -12,7 +12,6 @@ Follows the Modern IRC Client Protocol and IRCv3 ``message-tags``, ``server-time
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -27,6 +26,7 @@ from securechat.protocol.message import Message
 from securechat.protocol.names import fold
 
 HISTORY_PAGE_MAX = 100
+_HISTORY_NEEDS = frozenset({"draft/chathistory", "batch", "message-tags", "server-time"})
 _HISTORY, _TARGETS = "chathistory", "draft/chathistory-targets"
 
 # Numerics that say nothing to people, or that are told in another way.
@@ -76,10 +76,10 @@ class ClientState:
     motd: list[str] = field(default_factory=list)
     who: list[events.Person] = field(default_factory=list)
 
-    def reset(self, capabilities: Iterable[str]) -> None:
-        """Begin a new connection, with these capabilities enabled."""
+    def reset(self) -> None:
+        """Begin a new connection. What must survive a break stays."""
         self.channels.clear()
-        self.capabilities = set(capabilities)
+        self.capabilities = set()
         self.isupport.clear()
         self.outgoing.clear()
         self.history_of = self.page = None
@@ -112,7 +112,7 @@ class ClientState:
     @property
     def history_limit(self) -> int:
         """How many messages one history request may ask for; 0 where there is no history."""
-        if not {"draft/chathistory", "batch", "message-tags"} <= self.capabilities:
+        if not self.capabilities >= _HISTORY_NEEDS:
             return 0
         value = self.isupport.get("CHATHISTORY", "0")
         limit = int(value) if value.isdecimal() else 0

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from securechat.client.events import Said
 from securechat.protocol.names import fold
@@ -147,8 +147,9 @@ class Timeline:
         return out
 
 
-def wire_time(time: datetime) -> str:
+def wire_time(time: datetime, *, later_ms: int = 0) -> str:
     """Return a time as IRCv3 ``server-time`` writes it: UTC with milliseconds."""
+    time = time.astimezone(UTC) + timedelta(milliseconds=later_ms)
     return f"{time:%Y-%m-%dT%H:%M:%S}.{time.microsecond // 1000:03d}Z"
 
 

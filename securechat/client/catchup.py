@@ -1,0 +1,148 @@
+"""Catching up after a break, and history at a channel's door: what is asked for, and in what order.
+
+After a reconnect every conversation is held (:mod:`~securechat.client.timeline`). For each, pages
+of history after the last message told are fetched and told until the history has no more, or a
+page reaches what came live; then what waited is told. Own lines that a break left unsure are found
+in these pages, or not; when all conversations are through, they are settled by that, and lines that
+waited go out.
+
+Conversations that others began during the break are asked for by ``CHATHISTORY TARGETS``; a server
+that does not know it leaves these to the next live message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+import trio
+
+from securechat.client.errors import HistoryUnavailable
+from securechat.client.events import CaughtUp, Event, HistoryGap, Said
+from securechat.client.session import Session
+from securechat.client.state import ClientState
+from securechat.client.timeline import wire_time
+from securechat.protocol.message import Message
+from securechat.protocol.names import fold
+
+JOIN_SECONDS_MAX = 20
+TARGETS_MAX = 100
+_FOREVER = "timestamp=2999-12-31T23:59:59.999Z"
+
+
+class CatchUp:
+    """Fetches history on one connection.
+
+    ``emit`` tells events; ``wanted`` are the channels to be in, by folded name, as they change.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        state: ClientState,
+        emit: Callable[[list[Event]], None],
+        now: Callable[[], datetime],
+        wanted: Mapping[str, str],
+    ) -> None:
+        self._session = session
+        self._state = state
+        self._emit = emit
+        self._now = now
+        self._wanted = wanted
+
+    async def after_break(self) -> None:
+        """Tell everything that was missed, then let own lines go out. Raises ``ConnectionLost``."""
+        state, timeline = self._state, self._state.timeline
+        if state.history_limit:
+            await self._find_new_people()
+        done: set[str] = set()
+        while left := [name for name in timeline.held_names() if fold(name) not in done]:
+            done.add(fold(left[0]))
+            await self._close_gap(left[0])
+        timeline.hold_no_new()
+        state.lines.settle()
+        state.lines.start()
+        self._emit([CaughtUp(time=self._now())])
+
+    async def before_join(self, name: str, limit: int) -> None:
+        """Tell up to ``limit`` messages from before a channel was joined, then what waited.
+
+        The channel is held since it was joined. Raises ``ConnectionLost``.
+        """
+        conversation = self._state.timeline.get(name)
+        if conversation is None:
+            return  # left again meanwhile
+        # Two milliseconds on: ``since`` is one early, and "before" leaves its own out.
+        moment = f"timestamp={wire_time(conversation.since, later_ms=2)}"
+        request = ("BEFORE", name, moment, str(min(limit, self._limit)))
+        try:
+            if self._limit:
+                page = await self._session.ask_history(Message("CHATHISTORY", request), name)
+                self._tell(name, page.messages)
+        except HistoryUnavailable as error:
+            self._gap(name, str(error))
+        self._emit([*self._state.timeline.release(name)])
+
+    @property
+    def _limit(self) -> int:
+        return self._state.history_limit
+
+    async def _find_new_people(self) -> None:
+        since = self._state.timeline.told_until
+        if since is None:
+            return
+        request = ("TARGETS", f"timestamp={wire_time(since)}", _FOREVER, str(TARGETS_MAX))
+        try:
+            page = await self._session.ask_history(Message("CHATHISTORY", request), "*")
+        except HistoryUnavailable:
+            return
+        for name in page.targets:
+            if not self._state.is_channel(name):
+                self._state.timeline.open(name, since)
+        if len(page.targets) >= TARGETS_MAX:
+            self._gap("*", f"more than {TARGETS_MAX} conversations went on meanwhile")
+
+    async def _close_gap(self, name: str) -> None:
+        try:
+            await self._tell_missed(name)
+        except HistoryUnavailable as error:
+            reason = f"it was stored: {str(error).rstrip('.')}"
+            self._state.outcomes += self._state.lines.unknowable(name, reason)
+            conversation = self._state.timeline.get(name)
+            if conversation is not None and conversation.last:
+                self._gap(name, str(error))
+        self._emit([*self._state.timeline.release(name)])
+
+    async def _tell_missed(self, name: str) -> None:
+        state = self._state
+        if not self._limit:
+            raise HistoryUnavailable("The server keeps no history")
+        if state.is_channel(name):
+            with trio.move_on_after(JOIN_SECONDS_MAX):
+                await self._session.until(
+                    lambda: state.channels.get(name) is not None or fold(name) not in self._wanted
+                )
+            if state.channels.get(name) is None:
+                raise HistoryUnavailable("The server did not let us in again")
+        while (conversation := state.timeline.get(name)) is not None:
+            request = ("AFTER", name, conversation.anchor, str(self._limit))
+            page = await self._session.ask_history(Message("CHATHISTORY", request), name)
+            met = self._tell(name, page.messages)
+            if met or conversation.anchor == request[2]:
+                return
+
+    def _tell(self, name: str, saids: tuple[Said, ...]) -> bool:
+        """Tell a page; return whether it reached what came live."""
+        if self._state.timeline.get(name) is None:
+            return True
+        told, met = self._state.timeline.page(name, saids)
+        for said in told:
+            if said.own:
+                delivered = self._state.lines.found(said)
+                if delivered is not None:
+                    self._state.outcomes.append(delivered)
+        self._emit([*told])
+        return met
+
+    def _gap(self, name: str, text: str) -> None:
+        self._emit([HistoryGap(time=self._now(), conversation=name, text=text)])

@@ -1,0 +1,305 @@
+"""What runs behind a client: sessions one after another, and what must outlive each of them.
+
+The supervisor makes a session, serves it until it ends, waits and makes the next. Everything that
+a session's tasks learn comes through ``told``: it is the one place where events get to the program,
+own lines get their outcome, and lines that may go out do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+
+import trio
+
+from securechat.client import events
+from securechat.client.buffer import EventBuffer
+from securechat.client.catchup import CatchUp
+from securechat.client.errors import ConnectFailed, HistoryUnavailable, JoinRefused, NotSent
+from securechat.client.events import Event, Said
+from securechat.client.login import Login
+from securechat.client.ownlines import Delivered, Undelivered
+from securechat.client.reach import Dial, reach
+from securechat.client.session import Session
+from securechat.client.state import ClientState
+from securechat.errors import ConnectionLost, MessageError, UserError
+from securechat.protocol.message import Message
+from securechat.protocol.names import fold
+
+LOGIN_SECONDS_MAX = 60
+BACKOFF_SECONDS_MAX = 60
+STABLE_SECONDS = 60  # a session that lasted as long makes the backoff start over
+
+# Why a JOIN can fail (Modern IRC Client Protocol, "JOIN message"; 477 and 479 by convention).
+_JOIN_REFUSALS = frozenset("403 405 407 437 471 473 474 475 476 477 479".split(" "))  # noqa: SIM905
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where to connect, as whom, and how; ``vouching`` names what its certificate is checked by."""
+
+    host: str
+    port: int
+    account: str
+    password: str = field(repr=False)
+    dial: Dial
+    vouching: str = "memory"
+
+
+@dataclass(slots=True)
+class Slot:
+    """Where somebody waits for what becomes of an own line."""
+
+    done: trio.Event = field(default_factory=trio.Event)
+    outcome: Delivered | Undelivered | None = None
+
+
+@dataclass(slots=True)
+class HistoryJob:
+    """A request for history, and where somebody waits for its answer."""
+
+    target: str
+    request: Message
+    done: trio.Event = field(default_factory=trio.Event)
+    messages: tuple[Said, ...] = ()
+    error: HistoryUnavailable | None = None
+
+
+class Core:
+    """The inside of a :class:`~securechat.client.connection.Client`."""
+
+    def __init__(
+        self,
+        server: Server,
+        state: ClientState,
+        *,
+        history: int,
+        reconnect: bool,
+        random: Callable[[], float],
+        now: Callable[[], datetime],
+    ) -> None:
+        self.server = server
+        self.state = state
+        self.now = now
+        self.events = EventBuffer()
+        self.session: Session | None = None
+        self.slots: dict[int, Slot] = {}
+        self.joining: dict[str, JoinRefused | None] = {}
+        self.wanted: dict[str, str] = {}
+        self.changed = trio.lowlevel.ParkingLot()
+        self.leaving = False
+        self.ended = False
+        self.scope = trio.CancelScope()
+        self._history = history
+        self._reconnect = reconnect
+        self._random = random
+        self._to_fetch: list[str | HistoryJob] = []
+        self._to_fetch_lot = trio.lowlevel.ParkingLot()
+
+    # --- connecting ----------------------------------------------------------------------------
+
+    async def open(self) -> Session:
+        """Connect and log in.
+
+        Raises ``ConnectFailed`` for what may be better another time, ``TrustError`` and
+        ``LoginRefused`` for what will not.
+        """
+        server = self.server
+        link = await reach(server.dial, server.host, server.port, server.vouching)
+        session = Session(link, self.state, self.told, self.now)
+        try:
+            self.told([events.Connected(
+                time=self.now(), host=server.host, port=server.port, security=link.description
+            )])  # fmt: skip
+            with trio.fail_after(LOGIN_SECONDS_MAX):
+                await session.log_in(Login(server.account, server.password))
+        except trio.TooSlowError as error:
+            link.close()
+            raise ConnectFailed(
+                f"{server.host} did not finish the login in {LOGIN_SECONDS_MAX} seconds."
+            ) from error
+        except (ConnectionLost, MessageError) as error:
+            link.close()
+            raise ConnectFailed(
+                f"{server.host} ended the connection during the login: {error}."
+            ) from error
+        except BaseException:
+            link.close()
+            raise
+        return session
+
+    async def supervise(self, session: Session) -> None:
+        """Serve this session and those that follow, until ``scope`` is cancelled.
+
+        Raises ``LoginRefused`` or ``TrustError`` when coming back is of no use.
+        """
+        attempt, first = 0, True
+        try:
+            with self.scope:
+                while True:
+                    since = trio.current_time()
+                    await self._serve(session, first=first)
+                    if self.leaving:
+                        return
+                    if trio.current_time() - since >= STABLE_SECONDS:
+                        attempt = 0
+                    reason = session.reason or ""
+                    if not self._reconnect:
+                        self._tell_disconnected(reason, None)
+                        return
+                    session, attempt = await self._come_back(reason, attempt)
+                    first = False
+        finally:
+            self._end()
+
+    async def _come_back(self, reason: str, attempt: int) -> tuple[Session, int]:
+        while True:
+            delay = self._random() * min(BACKOFF_SECONDS_MAX, 2**attempt)
+            self._tell_disconnected(reason, delay)
+            await trio.sleep(delay)
+            attempt = min(attempt + 1, 6)
+            self.state.timeline.hold_all()
+            try:
+                return await self.open(), attempt
+            except ConnectFailed as error:
+                reason = str(error)
+            except UserError as error:
+                self._tell_disconnected(str(error), None)
+                raise
+
+    def _tell_disconnected(self, reason: str, retry_in: float | None) -> None:
+        self.told([events.Disconnected(time=self.now(), reason=reason, retry_in=retry_in)])
+
+    def _end(self) -> None:
+        self.ended = True
+        for number in list(self.slots):
+            self.give_up(number, "the client has ended")
+        self.events.close()
+
+    # --- one session ---------------------------------------------------------------------------
+
+    async def _serve(self, session: Session, *, first: bool) -> None:
+        self.session = session
+        try:
+            with session.scope:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(self._guard, session, session.write)
+                    nursery.start_soon(
+                        self._guard, session, partial(self._fetch, session, first=first)
+                    )
+                    await self._guard(session, partial(session.read, self.events.room))
+        finally:
+            self.session = None
+            session.end("the client was stopped")
+            session.link.close()
+            self.state.lines.broke()
+            for job in self._to_fetch:
+                if isinstance(job, HistoryJob):
+                    job.error = HistoryUnavailable("The connection broke.")
+                    job.done.set()
+            self._to_fetch.clear()
+
+    @staticmethod
+    async def _guard(session: Session, task: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await task()
+        except (ConnectionLost, MessageError) as error:
+            session.end(str(error))
+
+    async def _fetch(self, session: Session, *, first: bool) -> None:
+        """Fetch history: what was missed, then what is asked for."""
+        catchup = CatchUp(session, self.state, self.told, self.now, self.wanted)
+        for name in self.wanted.values():
+            if self.state.channels.get(name) is None:
+                session.post(Message("JOIN", (name,)))
+        if first:
+            self.state.lines.start()
+            self.flush()
+        else:
+            await catchup.after_break()
+        while True:
+            while not self._to_fetch:
+                await self._to_fetch_lot.park()
+            job = self._to_fetch[0]
+            if isinstance(job, str):
+                await catchup.before_join(job, self._history)
+            else:
+                try:
+                    page = await session.ask_history(job.request, job.target)
+                    job.messages = page.messages
+                except HistoryUnavailable as error:
+                    job.error = error
+                job.done.set()
+            self._to_fetch.remove(job)
+
+    def fetch(self, job: str | HistoryJob) -> None:
+        """Ask for history; a name stands for what was said before that channel was joined."""
+        self._to_fetch.append(job)
+        self._to_fetch_lot.unpark_all()
+
+    # --- what happens --------------------------------------------------------------------------
+
+    def told(self, happened: list[Event]) -> None:
+        """Take what happened, in order."""
+        for event in happened:
+            match event:
+                case events.Joined(own=True):
+                    self._joined(event.channel)
+                case events.Parted(own=True) | events.Kicked(own=True):
+                    self.wanted.pop(fold(event.channel), None)
+                case events.Failed():
+                    self._failed(event)
+        self.events.put(happened)
+        for outcome in self.state.outcomes:
+            slot = self.slots.get(outcome.number)
+            if slot is not None:
+                slot.outcome = outcome
+                slot.done.set()
+            if isinstance(outcome, Undelivered):
+                self._tell_given_up(outcome.error)
+        self.state.outcomes.clear()
+        self.flush()
+        self.changed.unpark_all()
+
+    def _tell_given_up(self, error: NotSent) -> None:
+        # What the server refused is told already, by its own reply.
+        if error.code in ("NOT_SENT", "NOT_CONFIRMED"):
+            self.events.put([events.Failed(
+                time=self.now(), code=error.code, text=str(error), what=error.target
+            )])  # fmt: skip
+
+    def give_up(self, number: int, reason: str) -> None:
+        """Stop waiting for an own line, and tell so."""
+        undelivered = self.state.lines.give_up(number, reason)
+        if undelivered is not None:
+            self.state.outcomes.append(undelivered)
+            self.told([])
+
+    def flush(self) -> None:
+        """Hand over the own lines that may go out now."""
+        session, state = self.session, self.state
+        if session is None or session.ended:
+            return
+        for message in state.lines.to_send(labels="labeled-response" in state.capabilities):
+            # From here on the history may hold it, should the connection break.
+            state.timeline.open(message.params[0], state.timeline.told_until or self.now())
+            session.post(message)
+
+    def _joined(self, name: str) -> None:
+        self.wanted[fold(name)] = name
+        conversation = self.state.timeline.get(name)
+        if self._history and conversation and not conversation.last and conversation.held is None:
+            self.state.timeline.hold(name)
+            self.fetch(name)
+
+    def _failed(self, event: events.Failed) -> None:
+        if event.command != "JOIN" and event.code not in _JOIN_REFUSALS:
+            return
+        for word in event.what.split():
+            key = fold(word)
+            if key in self.joining:
+                self.joining[key] = JoinRefused(word, event.text, event.code)
+            if self.state.channels.get(word) is None:
+                self.wanted.pop(key, None)

@@ -1,0 +1,69 @@
+"""Reaching a server: the network, TLS with a verified certificate, and the words for failing."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
+import trio
+
+from securechat.addresses import canonical_host
+from securechat.client.errors import ConnectFailed
+from securechat.client.trust import Trust, explain
+from securechat.errors import ConnectionLost, HandshakeFailed
+from securechat.transport import sockets
+from securechat.transport.base import Link
+from securechat.transport.tls import TLSLink
+
+Dial: TypeAlias = Callable[[str, int], Awaitable[Link]]
+"""Connects to host and port and returns a link whose handshake is not made yet."""
+
+REACH_SECONDS_MAX = 20
+
+
+def dial_tls(trust: Trust) -> Dial:
+    """Return how servers are reached in earnest: TCP, and TLS that verifies by ``trust``."""
+
+    async def dial(host: str, port: int) -> Link:
+        name = canonical_host(host)
+        wire = await sockets.connect(host, port)
+        return TLSLink.client(wire, trust.context, name)
+
+    return dial
+
+
+async def reach(dial: Dial, host: str, port: int, vouching: str) -> Link:
+    """Return a link to the server over which bytes may be sent: its certificate was verified.
+
+    ``vouching`` names, in words, what certificates are checked by.
+    Raises ``TrustError`` where it was refused, and ``ConnectFailed`` for everything that may be
+    better another time.
+    """
+    link: Link | None = None
+    try:
+        with trio.fail_after(REACH_SECONDS_MAX):
+            link = await dial(host, port)
+            await link.handshake()
+    except BaseException as error:
+        if link is not None:
+            link.close()
+        match error:
+            case HandshakeFailed(verify_code=int()):
+                raise explain(host, error, vouching) from error
+            case HandshakeFailed():
+                raise ConnectFailed(
+                    f"No TLS connection to {host} port {port}: {error}. Is it a SecureChat server?"
+                ) from error
+            case ConnectionLost():
+                raise ConnectFailed(_sentence(error)) from error
+            case trio.TooSlowError():
+                raise ConnectFailed(
+                    f"No answer from {host} port {port} in {REACH_SECONDS_MAX} seconds."
+                ) from error
+        raise
+    return link
+
+
+def _sentence(error: Exception) -> str:
+    text = str(error)
+    return f"{text[:1].upper()}{text[1:]}."

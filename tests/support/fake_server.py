@@ -1,0 +1,380 @@
+"""A small server for tests of the client: written from the specifications, all in memory.
+
+It speaks just enough: CAP, SASL PLAIN, the burst, JOIN, PART, PRIVMSG, NOTICE, TOPIC, NAMES, WHO,
+AWAY, CHATHISTORY (LATEST, BEFORE, AFTER, TARGETS), PING and QUIT. Its clock is a counter: every
+message is a millisecond later than the one before. Tests change its attributes to make it behave
+badly, and break its connections.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import trio
+
+from securechat.client.reach import Dial
+from securechat.errors import ConnectionLost
+from securechat.protocol.framing import LineBuffer
+from securechat.protocol.message import Message, parse
+from securechat.protocol.names import fold
+from securechat.transport.base import Link
+from securechat.transport.memory import MemoryWire, PlainLink, memory_wires
+
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+CAPABILITIES = "sasl=PLAIN account-tag batch cap-notify draft/chathistory echo-message message-tags server-time"
+
+
+@dataclass(slots=True)
+class Kept:
+    """A message of the journal."""
+
+    msgid: str
+    time: datetime
+    sender: str
+    command: str
+    target: str
+    text: str
+
+    def line(self, **tags: str) -> str:
+        stamp = f"{self.time:%Y-%m-%dT%H:%M:%S}.{self.time.microsecond // 1000:03d}Z"
+        source = f"{self.sender}!{self.sender}@fake"
+        message = Message(
+            self.command,
+            (self.target, self.text),
+            source,
+            {"msgid": self.msgid, "time": stamp, **tags},
+        )
+        return message.encode().decode().rstrip("\r\n")
+
+    def between(self, one: str, other: str) -> bool:
+        """Whether it belongs to the conversation of ``one`` with ``other`` (or channel)."""
+        if other.startswith("#"):
+            return fold(self.target) == fold(other)
+        pair = {fold(self.sender), fold(self.target)}
+        return pair == {fold(one), fold(other)}
+
+
+class FakeServer:
+    """The server; ``dial`` makes a client's way to it."""
+
+    def __init__(self, **accounts: str) -> None:
+        self.accounts = accounts or {"alice": "wonderland-rabbit"}
+        self.capabilities = CAPABILITIES
+        self.isupport = "CASEMAPPING=ascii CHANTYPES=# CHATHISTORY=100 NETWORK=Fake PREFIX=(o)@"
+        self.kept: list[Kept] = []
+        self.sessions: list[FakeSession] = []
+        self.members: dict[str, set[str]] = {"#lobby": set()}
+        self.topics: dict[str, str] = {}
+        self.history_max = 100
+        self.received: list[str] = []
+        self.logins = 0
+        self.ticks = 0
+        self.unreachable = False
+        self.deaf_to: set[str] = set()  # commands that are swallowed
+        self.refuse: Callable[[Message], str | None] = lambda message: None
+        self.on_line: Callable[[FakeSession, Message], None] = lambda session, message: None
+
+    # --- what tests do -------------------------------------------------------------------------
+
+    def dial(self, nursery: trio.Nursery, *, capacity: int = 65536) -> Dial:
+        async def dial(host: str, port: int) -> Link:
+            await trio.lowlevel.checkpoint()
+            if self.unreachable:
+                raise ConnectionLost(f"cannot reach {host} port {port}: connection refused")
+            ours, theirs = memory_wires(capacity)
+            nursery.start_soon(self.serve, PlainLink(theirs), theirs)
+            return PlainLink(ours)
+
+        return dial
+
+    def say(self, sender: str, target: str, text: str, command: str = "PRIVMSG") -> Kept:
+        """Somebody says something: it is kept and delivered."""
+        kept = self.keep(sender, target, text, command)
+        self.deliver(kept)
+        return kept
+
+    def keep(self, sender: str, target: str, text: str, command: str = "PRIVMSG") -> Kept:
+        """Store a message and tell nobody."""
+        kept = Kept(f"m{len(self.kept):06d}", self.now(), sender, command, target, text)
+        self.kept.append(kept)
+        return kept
+
+    def deliver(self, kept: Kept, **to_sender: str) -> None:
+        for session in list(self.sessions):
+            if kept.target.startswith("#"):
+                concerned = session.account in self.members.get(fold(kept.target), set())
+            else:
+                concerned = fold(session.account) in (fold(kept.sender), fold(kept.target))
+            if concerned and session.welcomed:
+                session.send(kept.line(**(to_sender if session.is_sender else {})))
+
+    def tell_all(self, line: str) -> None:
+        for session in self.sessions:
+            session.send(line)
+
+    def break_all(self) -> None:
+        """Reset every connection: what is on its way is lost."""
+        for session in list(self.sessions):
+            session.wire.reset()
+
+    def now(self) -> datetime:
+        self.ticks += 1
+        return EPOCH + timedelta(milliseconds=self.ticks)
+
+    # --- one connection ------------------------------------------------------------------------
+
+    async def serve(self, link: Link, wire: MemoryWire | None = None) -> None:
+        session = FakeSession(self, link, wire)
+        self.sessions.append(session)
+        try:
+            await link.handshake()
+            await session.run()
+        except ConnectionLost:
+            pass
+        finally:
+            self.sessions.remove(session)
+            link.close()
+
+
+@dataclass(eq=False)
+class FakeSession:
+    server: FakeServer
+    link: Link
+    _wire: MemoryWire | None
+    account: str = ""
+    welcomed: bool = False
+    is_sender: bool = False
+    batches: int = 0
+    closing: bool = False
+    buffer: LineBuffer = field(default_factory=lambda: LineBuffer(line_max=4096))
+
+    @property
+    def wire(self) -> MemoryWire:
+        assert self._wire is not None
+        return self._wire
+
+    async def run(self) -> None:
+        while not self.closing:
+            data = await self.link.receive()
+            if not data:
+                return
+            for line in self.buffer.feed(data):
+                assert isinstance(line, str)
+                self.server.received.append(line)
+                message = parse(line)
+                self.server.on_line(self, message)
+                self.handle(message)
+            await self.link.drain()
+
+    def send(self, line: str) -> None:
+        try:
+            self.link.send_now(line.encode() + b"\r\n")
+        except ConnectionLost:
+            pass  # the reader finds out
+
+    def reply(self, code: str, *params: str) -> None:
+        message = Message(
+            code,
+            (self.account or "*", *params),
+            "fake.example",
+            {"time": _stamp(self.server.now())},
+        )
+        self.send(message.encode().decode().rstrip("\r\n"))
+
+    def handle(self, message: Message) -> None:
+        server = self.server
+        if message.command in server.deaf_to:
+            return
+        refusal = server.refuse(message)
+        if refusal is not None:
+            self.send(refusal)
+            return
+        action = getattr(self, f"on_{message.command.lower()}", None)
+        if action is None:
+            self.reply("421", message.command, "Unknown command")
+        else:
+            action(message)
+
+    # --- login ---------------------------------------------------------------------------------
+
+    def on_cap(self, message: Message) -> None:
+        match message.params:
+            case ("LS", *_):
+                self.send(f":fake.example CAP * LS :{self.server.capabilities}")
+            case ("REQ", names):
+                self.send(f":fake.example CAP * ACK :{names}")
+            case ("END",):
+                self.welcome()
+
+    def on_nick(self, message: Message) -> None:
+        pass
+
+    def on_user(self, message: Message) -> None:
+        pass
+
+    def on_authenticate(self, message: Message) -> None:
+        if message.params == ("PLAIN",):
+            self.send("AUTHENTICATE +")
+            return
+        _, account, password = base64.b64decode(message.params[0]).decode().split("\0")
+        if self.server.accounts.get(account) != password:
+            self.reply("904", "SASL authentication failed")
+            return
+        self.account = account
+        self.reply("900", f"{account}!{account}@fake", account, "You are now logged in")
+        self.reply("903", "SASL authentication successful")
+
+    def welcome(self) -> None:
+        server = self.server
+        server.logins += 1
+        self.reply("001", "Welcome")
+        self.reply("002", "Your host is fake.example")
+        self.reply("005", *server.isupport.split(), "are supported by this server")
+        self.reply("375", "- Message of the day")
+        self.reply("372", "- Be kind.")
+        self.reply("376", "End of MOTD command")
+        self.welcomed = True
+        for channel, members in server.members.items():
+            if channel == "#lobby" or self.account in members:
+                self.enter(channel)
+
+    def enter(self, channel: str) -> None:
+        members = self.server.members.setdefault(fold(channel), set())
+        members.add(self.account)
+        stamp = _stamp(self.server.now())
+        for session in self.server.sessions:
+            if session.account in members:
+                session.send(f"@time={stamp} :{self.account}!{self.account}@fake JOIN {channel}")
+        if channel in self.server.topics:
+            self.reply("332", channel, self.server.topics[channel])
+        self.on_names(Message("NAMES", (channel,)))
+
+    # --- chat ----------------------------------------------------------------------------------
+
+    def on_privmsg(self, message: Message) -> None:
+        target, text = message.params
+        if target.startswith("#"):
+            if self.account not in self.server.members.get(fold(target), set()):
+                self.reply("404", target, "Cannot send to channel")
+                return
+        elif target not in self.server.accounts:
+            self.reply("401", target, "No such nick/channel")
+            return
+        kept = self.server.keep(self.account, target, text, message.command)
+        self.is_sender = True
+        label = message.tags.get("label")
+        self.server.deliver(kept, **({"label": label} if label else {}))
+        self.is_sender = False
+
+    on_notice = on_privmsg
+
+    def on_join(self, message: Message) -> None:
+        if "forbidden" in message.params[0]:
+            self.reply("473", message.params[0], "Cannot join channel (+i)")
+        elif self.account not in self.server.members.get(fold(message.params[0]), set()):
+            self.enter(message.params[0])
+
+    def on_part(self, message: Message) -> None:
+        channel = message.params[0]
+        line = f":{self.account}!{self.account}@fake PART {channel} :{message.params[-1]}"
+        for session in self.server.sessions:
+            if session.account in self.server.members.get(fold(channel), set()):
+                session.send(line)
+        self.server.members[fold(channel)].discard(self.account)
+
+    def on_topic(self, message: Message) -> None:
+        channel = message.params[0]
+        if len(message.params) == 1:
+            self.reply("331", channel, "No topic is set")
+            return
+        self.server.topics[channel] = message.params[1]
+        line = f":{self.account}!{self.account}@fake TOPIC {channel} :{message.params[1]}"
+        self.server.tell_all(line)
+
+    def on_names(self, message: Message) -> None:
+        channel = message.params[0]
+        names = " ".join(sorted(self.server.members.get(fold(channel), set())))
+        self.reply("353", "=", channel, f"@{names}")
+        self.reply("366", channel, "End of NAMES list")
+
+    def on_who(self, message: Message) -> None:
+        mask = message.params[0]
+        for name in sorted(self.server.members.get(fold(mask), set())):
+            self.reply("352", mask, name, "fake", "fake.example", name, "H", f"0 {name.title()}")
+        self.reply("315", mask, "End of WHO list")
+
+    def on_away(self, message: Message) -> None:
+        self.reply("306" if message.params else "305", "You have been marked")
+
+    def on_ping(self, message: Message) -> None:
+        self.send(f":fake.example PONG fake.example :{message.params[0]}")
+
+    def on_pong(self, message: Message) -> None:
+        pass
+
+    def on_quit(self, message: Message) -> None:
+        self.send("ERROR :Goodbye")
+        self.closing = True
+
+    # --- history -------------------------------------------------------------------------------
+
+    def on_chathistory(self, message: Message) -> None:
+        which, target, *rest = message.params
+        self.batches += 1
+        reference = f"b{self.batches}"
+        if which == "TARGETS":
+            self.targets(reference, _read(target))
+            return
+        if target.startswith("#") and self.account not in self.server.members.get(
+            fold(target), set()
+        ):
+            self.send(
+                f":fake.example FAIL CHATHISTORY INVALID_TARGET {which} {target} :No such channel"
+            )
+            return
+        limit = min(int(rest[1]), self.server.history_max)
+        rows = [kept for kept in self.server.kept if kept.between(self.account, target)]
+        selector = rest[0]
+        if which == "LATEST":
+            rows = rows[-limit:]
+        elif which == "BEFORE":
+            rows = [row for row in rows if self.compare(row, selector) < 0][-limit:]
+        else:
+            rows = [row for row in rows if self.compare(row, selector) > 0][:limit]
+        self.send(f":fake.example BATCH +{reference} chathistory {target}")
+        for row in rows:
+            self.send(row.line(batch=reference))
+        self.send(f":fake.example BATCH -{reference}")
+
+    def compare(self, row: Kept, selector: str) -> int:
+        kind, _, value = selector.partition("=")
+        if kind == "msgid":
+            return (row.msgid > value) - (row.msgid < value)
+        moment = _read(selector)
+        return (row.time > moment) - (row.time < moment)
+
+    def targets(self, reference: str, since: datetime) -> None:
+        mine = [row for row in self.server.kept if row.time > since]
+        names = dict.fromkeys(
+            row.sender if fold(row.target) == fold(self.account) else row.target
+            for row in mine
+            if fold(self.account) in (fold(row.sender), fold(row.target))
+            or row.target.startswith("#")
+        )
+        self.send(f":fake.example BATCH +{reference} draft/chathistory-targets")
+        for name in names:
+            self.send(
+                f"@batch={reference} :fake.example CHATHISTORY TARGETS {name} {_stamp(since)}"
+            )
+        self.send(f":fake.example BATCH -{reference}")
+
+
+def _stamp(time: datetime) -> str:
+    return f"{time:%Y-%m-%dT%H:%M:%S}.{time.microsecond // 1000:03d}Z"
+
+
+def _read(selector: str) -> datetime:
+    return datetime.fromisoformat(selector.partition("=")[2])
