@@ -1,7 +1,7 @@
 """Accounts as CSV, for ``securechat-users import`` and ``export``.
 
-Columns: ``name``, ``password`` or ``password_hash`` (argon2id), ``admin``, ``disabled``. UTF-8, with
-or without a byte order mark, as spreadsheets write it.
+Columns: ``name``, ``password`` or ``password_hash`` (argon2id), ``admin``, ``disabled``. The text
+is UTF-8 with or without a byte order mark, as spreadsheets write it.
 """
 
 from __future__ import annotations
@@ -101,18 +101,17 @@ def _lines(text: str) -> list[tuple[int, dict[str, str]]]:
     reader = csv.DictReader(io.StringIO(text, newline=""), restkey="", restval="", strict=True)
     try:
         columns = [column.strip().lower() for column in reader.fieldnames or ()]
-        unknown = [column for column in columns if column not in COLUMNS]
         named = set(columns)
         if (
-            unknown
+            not named.issubset(COLUMNS)
             or len(named) < len(columns)
             or "name" not in named
             or named.isdisjoint(("password", "password_hash"))
         ):
+            # What stands there is not repeated: without a heading it is somebody's password.
             raise UserError(
-                "The first line must name the columns: name, password or password_hash, and "
-                "if you like admin, disabled, each once"
-                + (f" (not {', '.join(map(repr, unknown))})." if unknown else ".")
+                "The first line must name the columns, with commas between them: name, password "
+                "or password_hash, and if you like admin, disabled."
             )
         reader.fieldnames = columns
         return [(reader.line_num, row) for row in reader]
@@ -168,7 +167,7 @@ def _row(line: int, cells: dict[str, str]) -> tuple[_Row, list[str]]:
     for column in ("admin", "disabled"):
         word = cells.get(column, "").strip().lower()
         if word not in _FLAGS:
-            wrong.append(f"{column} is yes or no, not {word!r}.")
+            wrong.append(f"The column {column} takes yes or no only.")
         flags.append(_FLAGS.get(word, False))
     return _Row(line, name, password, password_hash, *flags), wrong
 

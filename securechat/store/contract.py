@@ -4,7 +4,7 @@ The store keeps two kinds of things. The *journal* is one totally ordered list o
 *records* are small documents (accounts, channels, members) that are changed by compare-and-set.
 An event may carry the record changes that it means, and both are stored in one step.
 
-Promises, which ``tests/store/conformance.py`` checks for every engine:
+Promises, which ``tests/support/store_conformance.py`` checks for every engine:
 
 1.  ``append`` is one atomic batch; returning means durable (synced to disk). It is idempotent
     by msgid: an event stored before gives its first position, and its changes are not applied

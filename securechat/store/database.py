@@ -10,11 +10,12 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from securechat.errors import StoreError, StoreRefused, StoreUnavailable, UserError
+from securechat.errors import StoreRefused, StoreUnavailable, UserError
 from securechat.store.schema import SCHEMA_STEPS
 
 T = TypeVar("T")
@@ -38,7 +39,7 @@ def prepare_file(folder: Path, *, create: bool) -> Path:
     """
     path = folder / FILE_NAME
     if not create and not path.exists():
-        raise UserError(f"There is no data in the folder {folder}: name another one with --data")
+        raise UserError(f"There is no SecureChat data in {folder}: name its folder with --data.")
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
@@ -53,7 +54,7 @@ def prepare_file(folder: Path, *, create: bool) -> Path:
 def _unusable(folder: Path, why: str) -> UserError:
     return UserError(
         f"The data folder {folder} cannot be written ({why}): "
-        "give this user access to it or name another folder with --data"
+        "give this user access to it, or name another folder with --data."
     )
 
 
@@ -81,26 +82,31 @@ def connect(path: Path) -> sqlite3.Connection:
 def open_writer(folder: Path, *, create: bool = True) -> sqlite3.Connection:
     """Open the database for writing, made or brought up to date first.
 
-    Raises ``UserError`` with what to do when the folder or file cannot be used, is no database,
-    or belongs to a newer version.
+    Raises ``UserError`` when the file belongs to a newer version, and ``sqlite3.Error``.
     """
     path = prepare_file(folder, create=create)
+    connection = connect(path)
     try:
-        connection = connect(path)
-        try:
-            _use_write_ahead_log(connection)
-            migrate(connection, path)
-        except BaseException:
-            connection.close()
-            raise
+        _use_write_ahead_log(connection)
+        migrate(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+@contextmanager
+def explained(folder: Path) -> Iterator[None]:
+    """Turn SQLite's errors while a folder's database is opened into what to do: ``UserError``."""
+    try:
+        yield
     except sqlite3.Error as error:
-        if error.sqlite_errorcode & 0xFF in {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}:
+        if _code(error) in {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}:
             raise UserError(
-                f"{path} is not a SecureChat database or is damaged: "
-                "move it away and restore it from a copy"
+                f"{folder / FILE_NAME} is not a SecureChat database or is damaged: "
+                "move it away and put a copy of yours in its place."
             ) from error
         raise _unusable(folder, str(error)) from error
-    return connection
 
 
 def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
@@ -113,7 +119,7 @@ def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
         try:
             connection.execute("PRAGMA journal_mode = WAL")
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+            if _code(error) != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                 raise
             time.sleep(0.01)
         else:
@@ -131,7 +137,7 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
         if done > len(SCHEMA_STEPS):
             raise UserError(
                 f"{path} was made by a newer SecureChat: "
-                "update SecureChat, or name another folder with --data"
+                "update SecureChat, or name another folder with --data."
             )
         for step in SCHEMA_STEPS[done:]:
             for statement in step:
@@ -155,7 +161,7 @@ def transact(connection: sqlite3.Connection, work: Callable[[sqlite3.Connection]
         result = work(connection)
     except BaseException as error:
         undo(connection)
-        if isinstance(error, sqlite3.Error):
+        if isinstance(error, sqlite3.Error) and _code(error):
             raise _refused(error) from error
         raise
     try:
@@ -163,7 +169,7 @@ def transact(connection: sqlite3.Connection, work: Callable[[sqlite3.Connection]
     except sqlite3.Error as error:
         undo(connection)
         # Out of room means that the frame which marks the commit was never written.
-        if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_FULL:
+        if _code(error) == sqlite3.SQLITE_FULL:
             raise _refused(error) from error
         raise unavailable(error) from error
     return result
@@ -183,7 +189,9 @@ def read(connection: sqlite3.Connection, query: Callable[[sqlite3.Connection], T
     try:
         return query(connection)
     except sqlite3.Error as error:
-        raise unavailable(error) from error
+        if _code(error):
+            raise unavailable(error) from error
+        raise
 
 
 def unavailable(error: sqlite3.Error) -> StoreUnavailable:
@@ -191,9 +199,17 @@ def unavailable(error: sqlite3.Error) -> StoreUnavailable:
     return StoreUnavailable(f"the database failed: {error}")
 
 
-def _refused(error: sqlite3.Error) -> StoreError:
-    if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_FULL:
-        return StoreRefused("the disk is full; nothing was stored")
-    if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
-        return StoreRefused("another process kept the database busy; nothing was stored")
-    return StoreRefused(f"the database refused the write ({error}); nothing was stored")
+def _refused(error: sqlite3.Error) -> StoreRefused:
+    match _code(error):
+        case sqlite3.SQLITE_FULL:
+            return StoreRefused("the disk is full; nothing was stored")
+        case sqlite3.SQLITE_BUSY:
+            return StoreRefused("another process kept the database busy; nothing was stored")
+        case _:
+            return StoreRefused(f"the database refused the write ({error}); nothing was stored")
+
+
+def _code(error: sqlite3.Error) -> int:
+    """Return SQLite's primary result code; 0 where Python's module was misused, which is a bug."""
+    code: int = getattr(error, "sqlite_errorcode", 0)
+    return code & 0xFF

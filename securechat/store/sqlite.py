@@ -57,12 +57,12 @@ async def open_store(
 
 def _open_connections(folder: Path, create: bool) -> tuple[list[sqlite3.Connection], int]:
     """Open the writer, which makes the database, then the others; return the journal's end too."""
-    with ExitStack() as undo:
+    with database.explained(folder), ExitStack() as undo:
         connections = [undo.enter_context(closing(database.open_writer(folder, create=create)))]
         for _ in range(READERS + 1):
             connection = database.connect(folder / database.FILE_NAME)
             connections.append(undo.enter_context(closing(connection)))
-        tail = database.read(connections[0], queries.last_position)
+        tail = queries.last_position(connections[0])
         undo.pop_all()
     return connections, tail
 
