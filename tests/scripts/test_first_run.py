@@ -15,6 +15,8 @@ import pytest
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "first_run.py"
 USERS = Path(sys.executable).with_name("securechat-users")
 
+pytestmark = pytest.mark.skipif(not SCRIPT.exists(), reason="scripts/ is not in a wheel")
+
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
