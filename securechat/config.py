@@ -157,9 +157,6 @@ class Settings:
     message_burst: int = declare(20, "Lines handled at once before that rate holds.")
     history_requests_per_second: float = declare(1.0, "The same for requests of history.")
     history_request_burst: int = declare(16, "Requests of history before that rate holds.")
-    read_buffer_bytes_max: int = declare(
-        65536, "Most that is read ahead of handling it.", unit="bytes"
-    )
     outbox_bytes_max: int = declare(
         1048576, "Most that waits to be sent; past it the session ends.", unit="bytes"
     )

@@ -442,5 +442,4 @@ class TLSLink:
 
 def _reason(error: ssl.SSLError) -> str:
     """Return OpenSSL's word for a failure in lower case, such as ``wrong version number``."""
-    word = error.reason or error.strerror or type(error).__name__
-    return word.replace("_", " ").lower()
+    return (error.reason or "unknown error").replace("_", " ").lower()
