@@ -11,6 +11,7 @@ the time taken which accounts there are.
 from __future__ import annotations
 
 import base64
+import ctypes
 import os
 import secrets
 import sys
@@ -31,6 +32,9 @@ from securechat.store.runner import Runner, in_threads
 T = TypeVar("T")
 
 NICENESS = 10
+# From <malloc.h> of glibc; and the size from which on a block is the system's again when freed.
+_M_MMAP_THRESHOLD = -3
+_MMAP_BYTES = 1024 * 1024
 #: What an imported hash may ask for at most; every login would pay for more.
 IMPORT_MEMORY_KIB_MAX = 1024 * 1024
 IMPORT_TIME_COST_MAX = 20
@@ -85,6 +89,7 @@ class Hasher:
         *,
         hashes_at_once: int | None = None,
     ) -> None:
+        _give_memory_back()
         self.profile = profile
         self._run = runner or in_threads(hashes_at_once or min(2, os.cpu_count() or 1))
         self._argon2 = argon2.PasswordHasher(
@@ -161,6 +166,18 @@ def _unmatchable_hash(profile: Profile) -> str:
     )
     cost = f"m={profile.memory_kib},t={profile.time_cost},p={profile.parallelism}"
     return f"$argon2id$v=19${cost}${salt}${digest}"
+
+
+def _give_memory_back() -> None:
+    """Have the C library return a hash's memory to the system when the hash is done.
+
+    By itself glibc learns from the first such block to keep the next ones, in an arena for each
+    thread: after a storm of logins hundreds of megabytes would stay. Other C libraries return
+    large blocks anyway.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_MMAP_THRESHOLD, _MMAP_BYTES)
 
 
 def _at_low_priority(work: Callable[[], T]) -> T:
