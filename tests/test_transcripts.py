@@ -23,7 +23,6 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
-
 from support.house import House, Person, open_house
 
 FOLDER = Path(__file__).with_name("transcripts")

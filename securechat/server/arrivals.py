@@ -94,7 +94,7 @@ async def _replay(server: Server, session: Session) -> None:
             )
             if events:
                 with front():
-                    play(session, room.name, events)
+                    play(session, room.name, events, unasked=True)
 
 
 def depart(server: Server, session: Session, reason: str) -> None:

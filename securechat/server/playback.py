@@ -1,7 +1,7 @@
 """Playback: stored messages as lines again, in a ``chathistory`` batch where batches are known.
 
-Follows the IRCv3 ``batch`` and ``chathistory`` specifications. A client that knows no
-``server-time`` would take old messages for new ones, so there the time stands in the text.
+Follows the IRCv3 ``batch`` and ``chathistory`` specifications. A client that did not ask and knows
+no ``server-time`` would take old messages for new ones: for it the time stands in the text.
 """
 
 from __future__ import annotations
@@ -19,16 +19,17 @@ from securechat.store.contract import Event, Stored
 PLAYED_KINDS = ("PRIVMSG", "NOTICE")
 
 
-def play(session: Session, target: str, events: Sequence[Stored]) -> None:
+def play(session: Session, target: str, events: Sequence[Stored], *, unasked: bool = False) -> None:
     """Send stored messages of one conversation; an empty batch says that there are none."""
     shape = session.enabled
+    date = unasked and not shape & SERVER_TIME
     batch = secrets.token_hex(4) if shape & BATCH else ""
     lines = []
     if batch:
         lines.append(f":{session.server_name} BATCH +{batch} chathistory {target}")
     for stored in events:
         event = stored.event
-        text = event.text if shape & SERVER_TIME else _dated(event)
+        text = _dated(event) if date else event.text
         lines.append(tags_for(event, shape, batch) + line_for(event, text))
     if batch:
         lines.append(f":{session.server_name} BATCH -{batch}")
