@@ -12,8 +12,8 @@ is why there is no lock.
 
 *Receiving.* One wake of the reading task takes what the wire has, up to ``RECEIVE_BYTES_MAX`` so
 that a fast peer cannot hold the scheduler, and decrypts all of it into one bytes object.
-OpenSSL may owe the peer something afterwards (the answer to a KeyUpdate, an alert): it stands in
-the outgoing BIO and is sent in the same step.
+What OpenSSL has to say afterwards (the answer to a KeyUpdate, an alert) stands in the outgoing
+BIO and is sent in the same step.
 
 *Sending.* Ciphertext must reach the wire in the order in which OpenSSL made it. A record that did
 not fit is kept in ``_rest``; whatever is made later goes behind it, whoever made it. The flag
@@ -332,6 +332,7 @@ class TLSLink:
             if self._unwritten and self._over:
                 self._lose("the peer hung up in the middle of a TLS handshake")
             elif self._outgoing.pending > ANSWER_BYTES_MAX:
+                self._over = True
                 self._lose("the peer asks and asks, and does not read the answers")
         self._parked.unpark_all()
 
@@ -366,6 +367,7 @@ class TLSLink:
             self._unwritten.append(data)
             self._clear = False
         else:
+            self._over = True
             self._lose(f"TLS failed: {_reason(error)}")
 
     def _push(self) -> bool:
