@@ -40,7 +40,7 @@ from securechat.client.channels import Channel
 from securechat.client.core import Core, HistoryJob, Server, Slot
 from securechat.client.errors import HistoryUnavailable, NotSent
 from securechat.client.events import Event, Said
-from securechat.client.ownlines import Delivered, OwnLines, Undelivered
+from securechat.client.ownlines import OwnLines, Undelivered
 from securechat.client.ownlines import action as as_action
 from securechat.client.reach import Dial, dial_tls
 from securechat.client.state import ClientState
@@ -73,6 +73,41 @@ class Receipt:
     def msgid(self) -> str:
         """The last line's msgid."""
         return self.msgids[-1]
+
+
+class Saying:
+    """Something handed over to be said, in one line or several. ``receipt`` must be awaited."""
+
+    def __init__(self, core: Core, target: str, numbers: Sequence[int]) -> None:
+        self._core = core
+        self._target = target
+        self._slots = {number: Slot() for number in numbers}
+        core.slots.update(self._slots)
+
+    async def receipt(self, seconds_max: float = SAY_SECONDS_MAX) -> Receipt:
+        """Wait until all of it is stored; raise as ``Client.say`` does. Await it once.
+
+        Cancelling gives up what is not stored yet; a line in flight may be stored all the same.
+        """
+        core = self._core
+        try:
+            with trio.move_on_after(seconds_max):
+                for slot in self._slots.values():
+                    await slot.done.wait()
+            for number in self._slots:
+                core.give_up(number, f"no answer came in {seconds_max:g} seconds")
+        finally:
+            for number in self._slots:
+                del core.slots[number]
+                core.state.lines.give_up(number, "")  # where this was cancelled
+            core.flush()
+        delivered = []
+        for slot in self._slots.values():
+            if isinstance(slot.outcome, Undelivered):
+                raise slot.outcome.error
+            if slot.outcome is not None:
+                delivered.append(slot.outcome)
+        return Receipt(self._target, tuple(one.msgid for one in delivered), delivered[-1].time)
 
 
 class Client:
@@ -128,26 +163,24 @@ class Client:
         for ``seconds_max``; ``NotConfirmed`` where it was handed over and no answer came;
         ``ValueError`` for text that is empty or holds CR, LF or NUL, and for what is no target.
         """
+        return await self.speak(target, text, notice=notice, action=action).receipt(seconds_max)
+
+    def speak(
+        self, target: str, text: str, *, notice: bool = False, action: bool = False
+    ) -> Saying:
+        """Hand something over to be said, in the order of these calls.
+
+        ``await`` the result's ``receipt``; everything else is as with ``say``.
+        """
         core = self._core
         command = "NOTICE" if notice else "PRIVMSG"
         pieces = self._pieces(target, text, command=command, action=action)
         if core.ended:
             raise NotSent(target, "the client has ended")
         numbers = [core.state.lines.add(command, target, piece).number for piece in pieces]
-        slots = {number: core.slots.setdefault(number, Slot()) for number in numbers}
+        saying = Saying(core, target, numbers)
         core.flush()
-        try:
-            with trio.move_on_after(seconds_max):
-                for slot in slots.values():
-                    await slot.done.wait()
-            for number in numbers:
-                core.give_up(number, f"no answer came in {seconds_max:g} seconds")
-            return _receipt(target, [slot.outcome for slot in slots.values()])
-        finally:
-            for number in numbers:
-                del core.slots[number]
-                core.state.lines.give_up(number, "")  # where this was cancelled
-            core.flush()
+        return saying
 
     def _pieces(self, target: str, text: str, *, command: str, action: bool) -> list[str]:
         """Return the text in pieces that fit into lines as the server passes them on."""
@@ -251,17 +284,6 @@ class Client:
                 while not session.ended:
                     await session.changed.park()
         core.scope.cancel()
-
-
-def _receipt(target: str, outcomes: list[Delivered | Undelivered | None]) -> Receipt:
-    """Return the receipt for all lines, or raise for the first that was not delivered."""
-    delivered: list[Delivered] = []
-    for outcome in outcomes:
-        if isinstance(outcome, Undelivered):
-            raise outcome.error
-        if outcome is not None:
-            delivered.append(outcome)
-    return Receipt(target, tuple(one.msgid for one in delivered), delivered[-1].time)
 
 
 @asynccontextmanager

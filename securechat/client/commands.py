@@ -1,0 +1,127 @@
+"""The commands of the line mode: one table, and what each row does."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+import trio
+
+from securechat.client.lines import visible
+from securechat.errors import UserError
+from securechat.protocol.names import fold
+
+if TYPE_CHECKING:
+    from securechat.client.plain import LineMode
+
+_HELP = """\
+Type a line to say it. Tab completes names and commands, the arrow keys bring back old lines.
+{commands}
+To say something that begins with a slash, double it: //like this."""
+
+
+class Wrong(UserError):
+    """A command that cannot be done; the text says what to type instead."""
+
+
+class Quit(Exception):
+    """Somebody wants to leave."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+async def _join(mode: LineMode, rest: str, nursery: trio.Nursery) -> None:
+    if not rest or " " in rest:
+        raise Wrong("Type /join CHANNEL.")
+    channel = as_channel(rest)
+    await mode.client.join(channel)
+    mode.current = channel
+    await mode.tell(f"-- you are talking in {visible(channel)} now")
+
+
+async def _part(mode: LineMode, rest: str, nursery: trio.Nursery) -> None:
+    channel, reason = mode.channel_and_rest(rest)
+    mode.client.part(channel, reason)
+    if fold(channel) == fold(mode.current):
+        others = [one.name for one in mode.client.channels if fold(one.name) != fold(channel)]
+        mode.current = others[0] if others else ""
+
+
+async def _message(
+    mode: LineMode, rest: str, nursery: trio.Nursery, *, notice: bool = False
+) -> None:
+    target, _, text = rest.partition(" ")
+    if not text.strip():
+        raise Wrong(f"Type /{'notice' if notice else 'msg'} NAME TEXT.")
+    await mode.say(nursery, target, text.strip(), notice=notice)
+
+
+async def _notice(mode: LineMode, rest: str, nursery: trio.Nursery) -> None:
+    await _message(mode, rest, nursery, notice=True)
+
+
+async def _act(mode: LineMode, rest: str, nursery: trio.Nursery) -> None:
+    if not rest:
+        raise Wrong("Type /me and what you do: /me waves.")
+    await mode.say(nursery, mode.here(), rest, action=True)
+
+
+async def _topic(mode: LineMode, rest: str, nursery: trio.Nursery) -> None:
+    channel, topic = mode.channel_and_rest(rest)
+    if topic:
+        mode.client.set_topic(channel, topic)
+    else:
+        mode.client.ask_topic(channel)
+
+
+async def _names(mode: LineMode, rest: str, nursery: trio.Nursery) -> None:
+    mode.client.ask_names(mode.channel_and_rest(rest)[0])
+
+
+async def _who(mode: LineMode, rest: str, nursery: trio.Nursery) -> None:
+    mode.client.ask_who(rest or mode.here())
+
+
+async def _away(mode: LineMode, rest: str, nursery: trio.Nursery) -> None:
+    mode.client.set_away(rest)
+
+
+async def _help(mode: LineMode, rest: str, nursery: trio.Nursery) -> None:
+    rows = [(f"/{name} {one.usage}".rstrip(), one.help) for name, one in COMMANDS.items()]
+    width = max(len(usage) for usage, _ in rows)
+    table = "\n".join(f"  {usage:{width}}  {text}" for usage, text in rows)
+    await mode.tell(_HELP.format(commands=table))
+
+
+async def _leave(mode: LineMode, rest: str, nursery: trio.Nursery) -> None:
+    raise Quit(rest)
+
+
+def as_channel(name: str) -> str:
+    """Return a channel's name with the ``#`` that a shell, or haste, may have left out."""
+    return name if name.startswith("#") else f"#{name}"
+
+
+class Command(NamedTuple):
+    """A command: what is typed after it, what it does for people, and what does it."""
+
+    usage: str
+    help: str
+    action: Callable[[LineMode, str, trio.Nursery], Awaitable[None]]
+
+
+COMMANDS: dict[str, Command] = {
+    "join": Command("CHANNEL", "join a channel and talk there", _join),
+    "part": Command("[CHANNEL] [REASON]", "leave a channel", _part),
+    "msg": Command("NAME TEXT", "say something to a person or in another channel", _message),
+    "notice": Command("NAME TEXT", "the same, as a notice, which nobody answers", _notice),
+    "me": Command("ACTION", "say what you do: /me waves", _act),
+    "topic": Command("[CHANNEL] [TOPIC]", "show the topic, or set it", _topic),
+    "names": Command("[CHANNEL]", "list who is in a channel", _names),
+    "who": Command("[NAME]", "tell more about the people in a channel, or one", _who),
+    "away": Command("[REASON]", "be away; without a reason, be back", _away),
+    "help": Command("", "show this", _help),
+    "quit": Command("[REASON]", "leave", _leave),
+}
