@@ -9,9 +9,9 @@ MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
 python_files := find securechat scripts tests benchmarks -name '*.py' -type f
-# 120: an exception in hand may give way to a cancellation. 124: the handlers of a table are async
-# alike, whether each of them awaits or not.
-async_rules := --disable=ASYNC120,ASYNC124
+# Off: 106 and 9xx, which are off by default; 120, because an exception in hand may give way to a
+# cancellation; 124, because a table's handlers are all async, whether each of them awaits or not.
+async_rules := --disable=ASYNC106,ASYNC120,ASYNC124,ASYNC900,ASYNC910,ASYNC911,ASYNC912,ASYNC913
 pip := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 say = @printf '%s\n'
 
