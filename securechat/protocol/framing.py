@@ -86,23 +86,27 @@ class LineBuffer:
 def split_text(text: str, limit: int) -> list[str]:
     """Split text into pieces of at most ``limit`` bytes of UTF-8, never inside a character.
 
-    Breaks at a space where one stands in the last third of a piece. Returns at least one piece.
+    Breaks at a space where one stands in the last third of a piece, and drops that space. No
+    piece is empty, but that of an empty text. Raises ``ValueError`` for a limit below 4 bytes,
+    which might have no room for a character.
     """
+    if limit < 4:
+        raise ValueError("a piece needs room for at least 4 bytes")
     pieces: list[str] = []
     rest = text.encode()
     while len(rest) > limit:
         cut = limit
-        while cut > 0 and rest[cut] & 0xC0 == 0x80:
+        while rest[cut] & 0xC0 == 0x80:
             cut -= 1
         space = rest.rfind(b" ", limit * 2 // 3, cut + 1)
         if space > 0:
             pieces.append(rest[:space].decode())
             rest = rest[space + 1 :]
         else:
-            cut = cut or limit
             pieces.append(rest[:cut].decode())
             rest = rest[cut:]
-    pieces.append(rest.decode())
+    if rest or not pieces:
+        pieces.append(rest.decode())
     return pieces
 
 

@@ -14,6 +14,7 @@ from securechat.errors import MessageError
 _ESCAPES = {":": ";", "s": " ", "\\": "\\", "r": "\r", "n": "\n"}
 _TO_ESCAPE = str.maketrans({";": "\\:", " ": "\\s", "\\": "\\\\", "\r": "\\r", "\n": "\\n"})
 _FORBIDDEN = frozenset("\r\n\0")
+_NOT_IN_KEYS = frozenset("; =")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +37,21 @@ class Message:
     def encode(self) -> bytes:
         """Return the line with its CR LF.
 
-        Raises ``MessageError`` for what no line can carry: CR, LF or NUL, or a parameter other
-        than the last that is empty, holds a space or starts with a colon.
+        Raises ``MessageError`` for what no line can carry, so that no part of a message can pass
+        for another: CR, LF or NUL, half a surrogate pair, a space in the source or in a tag's
+        key, a command that is none, or a parameter other than the last that is empty, holds a
+        space or starts with a colon.
         """
         parts: list[str] = []
         if self.tags:
+            if not all(key and _NOT_IN_KEYS.isdisjoint(key) for key in self.tags):
+                raise MessageError("a tag's key is not empty and holds no space, ; or =")
             parts.append("@" + format_tags(self.tags))
         if self.source:
+            if " " in self.source:
+                raise MessageError("a source holds no space")
             parts.append(":" + self.source)
+        _check_command(self.command)
         parts.append(self.command)
         if self.params:
             for param in self.params[:-1]:
@@ -56,7 +64,10 @@ class Message:
         line = " ".join(parts)
         if not _FORBIDDEN.isdisjoint(line):
             raise MessageError("a line cannot carry CR, LF or NUL")
-        return line.encode() + b"\r\n"
+        try:
+            return line.encode() + b"\r\n"
+        except UnicodeEncodeError:
+            raise MessageError("a line cannot carry half a surrogate pair") from None
 
 
 def parse(line: str) -> Message:
@@ -81,12 +92,17 @@ def parse(line: str) -> Message:
     params = [word for word in words if word]
     if not params:
         raise MessageError("a line needs a command")
-    command = params.pop(0).upper()
-    if not (command.isascii() and command.isalnum()):
-        raise MessageError("a command is letters or digits")
+    command = params.pop(0)
+    _check_command(command)
     if colon:
         params.append(trailing)
-    return Message(command, tuple(params), source or None, tags)
+    return Message(command.upper(), tuple(params), source or None, tags)
+
+
+def _check_command(command: str) -> None:
+    # Before it is put in upper case, which makes ASCII letters of some others.
+    if not (command.isascii() and command.isalnum()):
+        raise MessageError("a command is letters or digits")
 
 
 def _split_trailing(rest: str) -> tuple[str, bool, str]:

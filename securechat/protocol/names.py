@@ -14,6 +14,7 @@ CHANNEL_BYTES_MAX = 64
 
 _LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 _ACCOUNT = re.compile(r"[a-z][a-z0-9_-]{1,31}", re.ASCII)
+_CHANNEL = re.compile(r"#[^\x00-\x20,\x7f-\x9f\ud800-\udfff]+")
 
 # Names that would read as the server's own services or as "anybody" in a client.
 RESERVED_NAMES = frozenset(
@@ -45,12 +46,7 @@ def is_channel(target: str) -> bool:
 
 def is_channel_name(name: str) -> bool:
     """Tell whether this can name a channel: ``#``, then no space, comma or control character."""
-    return (
-        len(name) >= 2
-        and name[0] == "#"
-        and len(name.encode()) <= CHANNEL_BYTES_MAX
-        and all(character > " " and character not in ",\x7f" for character in name)
-    )
+    return bool(_CHANNEL.fullmatch(name)) and len(name.encode()) <= CHANNEL_BYTES_MAX
 
 
 def conversation_with(one: str, other: str) -> str:
