@@ -85,4 +85,5 @@ clean:  ## Remove what the checks made; .venv, certificates, accounts and histor
 .venv/developing: .venv/installed requirements-dev.txt
 	$(say) '== Installing what the checks need'
 	@$(pip) install --require-hashes --requirement requirements-dev.txt
+	@$(BIN)/python -m pip --disable-pip-version-check check >&2
 	@touch $@
