@@ -220,7 +220,7 @@ def remove(settings: _Settings, name: str, yes: bool) -> None:
     """
     account = settings.with_accounts(lambda accounts: accounts.named(name))
     if not yes:
-        if not sys.stdin.isatty():
+        if not _can_ask():
             raise click.UsageError("There is no terminal to ask on: confirm with --yes.")
         click.confirm(f"Remove the account {account.name}?", abort=True, err=True)
     settings.with_accounts(lambda accounts: accounts.remove(name))
@@ -266,10 +266,14 @@ def export(settings: _Settings, file: Path) -> None:
 # --- passwords --------------------------------------------------------------------------------
 
 
+def _can_ask() -> bool:
+    return sys.stdin.isatty()
+
+
 def _check_password_options(from_stdin: bool, generated: bool) -> None:
     if from_stdin and generated:
         raise click.UsageError("Use --password-stdin or --generate, not both.")
-    if not from_stdin and not generated and not sys.stdin.isatty():
+    if not from_stdin and not generated and not _can_ask():
         raise click.UsageError(
             "There is no terminal to ask for a password on: use --password-stdin or --generate."
         )

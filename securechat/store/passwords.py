@@ -161,9 +161,9 @@ def check_hash(text: str) -> None:
 
 def _unmatchable_hash(profile: Profile) -> str:
     """Return a well-formed hash of these parameters that no password is known to give."""
-    salt, digest = (
+    salt, digest = [
         base64.b64encode(secrets.token_bytes(size)).rstrip(b"=").decode() for size in (16, 32)
-    )
+    ]
     cost = f"m={profile.memory_kib},t={profile.time_cost},p={profile.parallelism}"
     return f"$argon2id$v=19${cost}${salt}${digest}"
 

@@ -148,6 +148,15 @@ async def test_a_database_that_somebody_else_keeps_locked(
     locking.close()
 
 
+def test_making_a_database_waits_for_others_who_make_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locking = sqlite3.connect(tmp_path / database.FILE_NAME, isolation_level=None)
+    locking.execute("BEGIN IMMEDIATE")
+    monkeypatch.setattr("time.sleep", lambda seconds: locking.close())
+    database.open_writer(tmp_path).close()
+
+
 def schema_of(path: Path) -> list[tuple[str, ...]]:
     connection = sqlite3.connect(path)
     try:

@@ -1,0 +1,129 @@
+"""How every program fails, and how tables look."""
+
+from __future__ import annotations
+
+import errno
+from typing import Any
+
+import click
+import pytest
+import trio
+from click.testing import CliRunner
+
+from securechat.cli import common
+from securechat.errors import StoreRefused, UserError
+
+
+def failing(error: BaseException, cls: type[click.Command] = common.Program) -> Any:
+    @click.command(cls=cls)
+    def program() -> None:
+        raise error
+
+    return CliRunner().invoke(program)
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (UserError("Do this."), "Do this."),
+        (StoreRefused("the disk is full"), "the disk is full"),
+        (FileNotFoundError(errno.ENOENT, "No such file", "a.csv"), "a.csv: No such file"),
+        (OSError(errno.ENOSPC, "No space left"), "No space left"),
+        (OSError("just words"), "just words"),
+        (UserError(), "UserError"),
+        (ExceptionGroup("", [UserError("first"), OSError("second")]), "first"),
+        (ExceptionGroup("", [ExceptionGroup("", [UserError("deep")])]), "deep"),
+    ],
+)
+def test_a_failure_is_one_sentence(error: BaseException, sentence: str) -> None:
+    result = failing(error)
+    assert result.exit_code == 1
+    assert result.stderr == f"Error: {sentence}\n"
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize(
+    "bug", [KeyError("bug"), ExceptionGroup("", [UserError("no"), KeyError("bug")])]
+)
+def test_a_bug_stays_loud(bug: BaseException) -> None:
+    assert failing(bug).exception is bug
+
+
+def test_interrupted() -> None:
+    for error in (KeyboardInterrupt(), BaseExceptionGroup("", [KeyboardInterrupt()])):
+        result = failing(error)
+        assert result.exit_code == 1
+        assert "Aborted!" in result.stderr
+
+
+def test_exiting_from_within_a_nursery() -> None:
+    assert failing(BaseExceptionGroup("", [SystemExit(3), UserError("no")])).exit_code == 3
+
+
+def test_a_closed_pipe_ends_quietly() -> None:
+    for error in (
+        BrokenPipeError(errno.EPIPE, "Broken pipe"),
+        ExceptionGroup("", [BrokenPipeError(errno.EPIPE, "Broken pipe")]),
+    ):
+        result = failing(error)
+        assert result.exit_code == 1
+        assert result.stderr == ""
+
+
+def test_a_group_of_commands() -> None:
+    @click.group(cls=common.ProgramGroup)
+    def program() -> None:
+        pass
+
+    @program.command()
+    def fail() -> None:
+        raise UserError("Do this.")
+
+    result = CliRunner().invoke(program, ["fail"])
+    assert (result.exit_code, result.stderr) == (1, "Error: Do this.\n")
+
+
+def test_run() -> None:
+    async def fine() -> int:
+        await trio.lowlevel.checkpoint()
+        return 3
+
+    async def failing() -> None:
+        async with trio.open_nursery():
+            raise UserError("Do this.")
+
+    assert common.run(fine) == 3
+    with pytest.raises(click.ClickException, match=r"Do this\."):
+        common.run(failing)
+
+
+ROWS = [("alice", "admin"), ("bob", "")]
+
+
+def test_a_table_elsewhere_is_plain_text(capsys: pytest.CaptureFixture[str]) -> None:
+    common.print_table(("Name", "Role"), ROWS)
+    assert capsys.readouterr().out == "Name   Role\nalice  admin\nbob\n"
+
+
+def test_a_table_on_a_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    common.print_table(("Name", "Role"), [("[red]x", "y" * 60)])
+    out = capsys.readouterr().out
+    assert "─" in out
+    assert "[red]x" in out  # data is not markup
+    assert out.count("y") == 60  # nothing is cut off
+    assert "\x1b[1m" in out
+
+
+def test_no_color(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The NO_COLOR convention: set and not empty, it means no colour."""
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    common.console().print("hello", style="red")
+    assert "\x1b[31m" not in capsys.readouterr().out
