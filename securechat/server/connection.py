@@ -243,7 +243,8 @@ async def _run_session(
             await _read(server, session, link, talk, handle)
             end("Connection closed")
         except ConnectionLost as error:
-            end(str(error).capitalize())
+            text = str(error)
+            end(text[:1].upper() + text[1:])
         finally:
             reason = reasons[0] if reasons else "Internal error"
             with trio.CancelScope(shield=True, deadline=trio.current_time() + FAREWELL_SECONDS):

@@ -28,7 +28,8 @@ async def dispatch(server: Server, session: Session, line: str | BadLine) -> Non
     try:
         message = parse(line)
     except MessageError as error:
-        await _refuse(session, fail("*", "INVALID_MESSAGE", text=str(error).capitalize()))
+        text = str(error)
+        await _refuse(session, fail("*", "INVALID_MESSAGE", text=text[:1].upper() + text[1:]))
         return
     row = COMMANDS.get(message.command)
     if row is None:
