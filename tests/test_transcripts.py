@@ -6,13 +6,18 @@ The files in ``transcripts/`` have one step a line:
 ``* alice``                           alice logs in; what she and the others get is not compared
 ``* alice with CAPABILITIES``         the same, with these capabilities
 ``* alice with … showing``            it is compared, for her from the end of NAMES on
+``* phone as alice …``                the same for another session of alice's, named phone
+``* mallory connects``                somebody connects, and is not logged in
 ``* restart``                         everybody is disconnected, the server starts again
 ``alice> LINE``                       alice sends a line
 ``alice< PATTERN``                    the next line she gets; ``*`` stands for anything
+``alice<… PATTERN``                   the next one that fits; those before it are not compared
 ``alice<``                            she gets nothing more
+``alice|``                            the server has closed her connection
 ====================================  ======================================================
 
-At the end nobody may have got anything else.
+In a line, ``\\xff`` stands for that byte and ``<500 a>`` for 500 times that character. At the end
+nobody may have got anything else.
 """
 
 from __future__ import annotations
@@ -23,6 +28,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
+import trio
 from support.house import House, Person, open_house
 
 FOLDER = Path(__file__).with_name("transcripts")
@@ -35,8 +41,9 @@ async def test_transcript(file: Path, tmp_path: Path, autojump_clock: object) ->
         for number, step in _steps(file):
             try:
                 await stage.play(step)
-            except AssertionError as error:
-                raise AssertionError(f"{file.name}:{number}: {step}\n{error}") from None
+            except (AssertionError, EOFError, trio.TooSlowError) as error:
+                what = str(error) or "nothing came"
+                raise AssertionError(f"{file.name}:{number}: {step}\n{what}") from None
         await stage.nothing_more()
 
 
@@ -59,39 +66,57 @@ class Stage(AsyncExitStack):
         if step == "* restart":
             await self.aclose()
             self._house, self._people = None, {}
-        elif step.startswith("* "):
-            name, _, rest = step[2:].partition(" with ")
-            await self._login(name, rest)
+        elif match := re.fullmatch(r"\* (\w+) connects", step):
+            self._people[match[1]] = await (await self._opened()).visit()
+        elif match := re.fullmatch(
+            r"\* (\w+)(?: as (\w+))?(?: with ([\w/ -]+?))?( showing)?", step
+        ):
+            await self._login(match[1], match[2] or match[1], match[3] or "", not match[4])
         elif match := re.fullmatch(r"(\w+)> (.*)", step):
-            await self._people[match[1]].send(match[2])
-        elif match := re.fullmatch(r"(\w+)<(?: (.*))?", step):
-            await self._expect(match[1], match[2])
+            await self._people[match[1]].link.send_all(_bytes(match[2]) + b"\r\n")
+        elif match := re.fullmatch(r"(\w+)<(…)?(?: (.*))?", step):
+            await self._expect(match[1], match[3], skipping=bool(match[2]))
+        elif match := re.fullmatch(r"(\w+)\|", step):
+            assert await self._people[match[1]].rest() == []
         else:
             raise AssertionError("this is no step of a transcript")
 
-    async def _login(self, name: str, rest: str) -> None:
+    async def _opened(self) -> House:
         if self._house is None:
             self._house = await self.enter_async_context(
                 open_house(self._folder, NAMES, admins=("dave",))
             )
-        caps = rest.removesuffix("showing").strip()
-        person = await self._house.start_login(name, caps)
+        return self._house
+
+    async def _login(self, name: str, account: str, caps: str, silent: bool) -> None:
+        person = await (await self._opened()).start_login(account, caps)
         self._people[name] = person
         await person.until(" 366 ")
-        if not rest.endswith("showing"):
+        if silent:
             for other in self._people.values():
-                await other.sync()
+                if other.name != "*" and not other.ended:
+                    await other.sync()
 
-    async def _expect(self, name: str, pattern: str | None) -> None:
+    async def _expect(self, name: str, pattern: str | None, *, skipping: bool) -> None:
         person = self._people[name]
         if pattern is None:
             assert await person.sync() == []
             return
+        wanted = ".*".join(re.escape(part) for part in _bytes(pattern).decode().split("*"))
         line = await person.line()
-        wanted = ".*".join(re.escape(part) for part in pattern.split("*"))
+        while skipping and not re.fullmatch(wanted, line):
+            line = await person.line()
         assert re.fullmatch(wanted, line), f"came: {line}"
 
     async def nothing_more(self) -> None:
         for name, person in self._people.items():
             if not person.ended:
                 assert await person.sync() == [], name
+
+
+def _bytes(text: str) -> bytes:
+    """Return what a line of a transcript stands for."""
+    long = re.sub(r"<(\d+) (\S)>", lambda match: int(match[1]) * match[2], text)
+    return re.sub(
+        rb"\\x([0-9a-f]{2})", lambda match: bytes.fromhex(match[1].decode()), long.encode()
+    )
