@@ -138,12 +138,13 @@ async def test_a_database_of_a_newer_version(tmp_path: Path) -> None:
     assert "made by a newer SecureChat: update SecureChat" in await refusal(tmp_path)
 
 
+@pytest.mark.parametrize("lock", ["EXCLUSIVE", "IMMEDIATE"])
 async def test_a_database_that_somebody_else_keeps_locked(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lock: str
 ) -> None:
     monkeypatch.setattr("securechat.store.database.BUSY_SECONDS", 0.05)
     locking = sqlite3.connect(tmp_path / database.FILE_NAME, isolation_level=None)
-    locking.execute("BEGIN EXCLUSIVE")
+    locking.execute(f"BEGIN {lock}")
     assert "database is locked" in await refusal(tmp_path)
     locking.close()
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 import argon2
@@ -163,6 +165,33 @@ async def test_elsewhere_a_hash_just_runs(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr("securechat.store.passwords.sys.platform", "darwin")
     hasher = Hasher(CHEAP, inline)
     assert (await hasher.verify(await hasher.hash(PASSWORD), PASSWORD)).ok
+
+
+@pytest.mark.skipif(
+    getattr(ctypes.CDLL(None), "mallinfo2", None) is None, reason="only glibc keeps freed blocks"
+)
+async def test_the_memory_of_a_storm_of_hashes_is_given_back() -> None:
+    """SAFETY.md, fault 7: memory is bounded in a storm of logins, and free again after it."""
+    hasher = Hasher(FAST, hashes_at_once=2)
+    async with trio.open_nursery() as nursery:
+        for _ in range(8):
+            nursery.start_soon(hasher.verify, None, PASSWORD)
+    before = resident_kib()
+    async with trio.open_nursery() as nursery:
+        for _ in range(8):
+            nursery.start_soon(hasher.verify, None, PASSWORD)
+    assert resident_kib() - before < FAST.memory_kib
+
+
+def resident_kib() -> int:
+    """Return this process's memory as Linux counts it now."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0])
+
+
+def test_a_c_library_without_that_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ctypes.CDLL", lambda name: object())
+    assert Hasher(CHEAP, inline).profile is CHEAP
 
 
 async def test_hashing_goes_through_the_runner() -> None:
