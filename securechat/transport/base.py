@@ -99,7 +99,10 @@ class Link(Protocol):
         ...
 
     async def drain(self) -> None:
-        """Wait until what ``send_now`` kept is gone. Raises ``ConnectionLost``."""
+        """Wait until what ``send_now`` kept is gone. Raises ``ConnectionLost``.
+
+        Several tasks may wait at once, such as one that drains and one that says goodbye.
+        """
         ...
 
     async def send_all(self, data: bytes) -> None:

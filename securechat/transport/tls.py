@@ -41,7 +41,7 @@ Promises
    makes us answer while it does not read by ``ANSWER_BYTES_MAX``; what ``send_now`` keeps by its
    caller, who gets ``False`` and then awaits ``drain``.
 
-One task receives and one drains; ``send_now`` and ``close`` may be called from any task.
+One task receives; ``send_now``, ``drain`` and ``close`` may be called from any.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ RECEIVE_BYTES_MAX = 256 * 1024
 CHUNK_BYTES = 32 * 1024
 """How much one ``recv`` asks for."""
 
-SLICE_BYTES_MAX = 64 * 1024
+SLICE_BYTES_MAX = 16 * 1024
 """How much plaintext is given to OpenSSL at once: its outgoing BIO keeps its largest size."""
 
 ANSWER_BYTES_MAX = 64 * 1024
@@ -97,6 +97,7 @@ class TLSLink:
         "_send",
         "_shaken",
         "_unwritten",
+        "_waiting",
         "_wire",
         "_write",
     )
@@ -125,7 +126,8 @@ class TLSLink:
         self._ready = b""  # plaintext that no receive has returned yet
         self._rest = _NOTHING  # ciphertext that did not fit
         self._unwritten: list[bytes | memoryview] = []  # plaintext that waits for the peer
-        self._parked = trio.lowlevel.ParkingLot()  # a drain that waits for the reading task
+        self._waiting = False  # a task waits for the wire to be writable
+        self._parked = trio.lowlevel.ParkingLot()  # tasks that drain and wait for another task
 
     @classmethod
     def server(cls, wire: Wire, context: ssl.SSLContext) -> TLSLink:
@@ -398,15 +400,22 @@ class TLSLink:
         return nothing_kept
 
     async def _flush(self) -> None:
-        """Wait until nothing is kept, on the wire or, where TLS must read first, on the reader."""
+        """Wait until nothing is kept, on the wire or, where TLS must read first, on the reader.
+
+        Of several tasks one waits for the wire, which allows no more; the others wait for that one.
+        """
         while not self._push():
-            if self._rest:
-                try:
-                    await self._wire.wait_writable()
-                except trio.ClosedResourceError:
-                    self._lose(CLOSED_HERE)
-            else:
+            if self._waiting or not self._rest:
                 await self._parked.park()
+                continue
+            self._waiting = True
+            try:
+                await self._wire.wait_writable()
+            except trio.ClosedResourceError:
+                self._lose(CLOSED_HERE)
+            finally:
+                self._waiting = False
+                self._parked.unpark_all()
         self._raise_if_lost()
 
     # --- failing ------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import resource
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import pytest
 import trio
@@ -38,19 +39,10 @@ async def serving(handler: Handler) -> AsyncIterator[int]:
     """Serve on a free port of 127.0.0.1, and yield the port."""
     listeners = await sockets.listen(["127.0.0.1"], 0)
     async with trio.open_nursery() as nursery:
-        await nursery.start(lambda task_status: serve(listeners, handler, nursery, task_status))
+        await nursery.start(partial(sockets.serve, listeners, handler, nursery))
         yield listeners[0].socket.getsockname()[1]
         nursery.cancel_scope.cancel()
     assert all(listener.socket.fileno() == -1 for listener in listeners)
-
-
-async def serve(
-    listeners: list[trio.SocketListener],
-    handler: Handler,
-    nursery: trio.Nursery,
-    task_status: trio.TaskStatus[None],
-) -> None:
-    await sockets.serve(listeners, handler, nursery, task_status=task_status)
 
 
 async def echo(wire: SocketWire, address: str) -> None:
@@ -183,6 +175,34 @@ async def test_tls_over_tcp_with_a_peer_that_stops_reading() -> None:
     assert received == data
     client.close()
     assert await server.receive() == b""
+    server.close()
+
+
+async def test_several_tasks_drain_at_once() -> None:
+    """A socket lets one task wait; when that one is cancelled, another takes its place."""
+    server, client = await tls_over(*tcp_wires())
+    data = bytes(1 << 23)
+    assert not server.send_now(data)
+    first = trio.CancelScope()
+
+    async def cancelled() -> None:
+        with first:
+            await server.drain()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(cancelled)
+        await wait_all_tasks_blocked()
+        nursery.start_soon(server.drain)
+        nursery.start_soon(server.send_all, b"ERROR :bye\r\n")
+        await wait_all_tasks_blocked()
+        first.cancel()
+        await wait_all_tasks_blocked()
+        received = bytearray()
+        while len(received) < len(data) + 12:
+            received += await client.receive()
+    assert received == data + b"ERROR :bye\r\n"
+    assert first.cancelled_caught
+    client.close()
     server.close()
 
 
@@ -391,9 +411,7 @@ async def test_connections_outlive_accepting() -> None:
     port = listeners[0].socket.getsockname()[1]
     async with trio.open_nursery() as connections:
         async with trio.open_nursery() as accepting:
-            await accepting.start(
-                lambda task_status: serve(listeners, echo, connections, task_status)
-            )
+            await accepting.start(partial(sockets.serve, listeners, echo, connections))
             wire = await sockets.connect("127.0.0.1", port)
             await read(wire, 10)
             accepting.cancel_scope.cancel()
@@ -407,7 +425,7 @@ async def test_connections_outlive_accepting() -> None:
 async def test_a_closed_listener_ends_it_quietly() -> None:
     listeners = await sockets.listen(["127.0.0.1"], 0)
     async with trio.open_nursery() as nursery:
-        await nursery.start(lambda task_status: serve(listeners, echo, nursery, task_status))
+        await nursery.start(partial(sockets.serve, listeners, echo, nursery))
         await close_all(listeners)
 
 
@@ -445,14 +463,10 @@ async def test_what_a_handler_raises_reaches_its_nursery() -> None:
     async def buggy(wire: SocketWire, address: str) -> None:
         raise Bug
 
-    async def run() -> None:
+    with pytest.RaisesGroup(Bug):
         async with serving(buggy) as port:
             with socket.create_connection(("127.0.0.1", port)):
                 await trio.sleep_forever()
-
-    with pytest.raises(ExceptionGroup) as caught:
-        await run()
-    assert caught.group_contains(Bug)
 
 
 @pytest.mark.parametrize(
@@ -475,7 +489,7 @@ async def test_accept_errors_do_not_end_the_listener(
 
     monkeypatch.setattr(listeners[0].socket, "accept", accept)
     async with trio.open_nursery() as nursery:
-        await nursery.start(lambda task_status: serve(listeners, echo, nursery, task_status))
+        await nursery.start(partial(sockets.serve, listeners, echo, nursery))
         wire = await sockets.connect("127.0.0.1", listeners[0].socket.getsockname()[1])
         assert await read(wire, 10) == b"127.0.0.1 "
         wire.close()
