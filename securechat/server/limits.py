@@ -106,12 +106,8 @@ class AddressLimits:
             raise TurnedAway("too many connections from this address")
         if self._waiting_max and self._waiting[group] >= self._waiting_max:
             raise TurnedAway("too many connections from this address that are not logged in")
-        others = self._waiting.total() - self._waiting[group]
-        if self._drop_from and others >= self._drop_from:
-            span = max(1, self._drop_all - self._drop_from)
-            share = 0.3 + 0.7 * (others - self._drop_from) / span
-            if (self._drop_all and others >= self._drop_all) or self._chance() < share:
-                raise TurnedAway("too many connections that are not logged in")
+        if self._is_dropped(self._waiting.total() - self._waiting[group]):
+            raise TurnedAway("too many connections that are not logged in")
         if self._new:
             recent = self._recent[group]
             while recent and recent[0] <= now - NEW_CONNECTIONS_WINDOW_SECONDS:
@@ -119,6 +115,17 @@ class AddressLimits:
             if len(recent) >= self._new:
                 raise TurnedAway("too many new connections from this address")
             recent.append(now)
+
+    def _is_dropped(self, others: int) -> bool:
+        """Throw the dice: three in ten at the first bound, rising to all at the second."""
+        if self._drop_all and others >= self._drop_all:
+            return True
+        if not self._drop_from or others < self._drop_from:
+            return False
+        share = 0.3
+        if self._drop_all:
+            share += 0.7 * (others - self._drop_from) / (self._drop_all - self._drop_from)
+        return self._chance() < share
 
     def forget_old(self, now: float) -> None:
         """Drop what no longer counts, so that memory is bounded by the recent addresses."""
