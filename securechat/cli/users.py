@@ -99,7 +99,11 @@ def _password_options(command: Command) -> Command:
 @_password_options
 @click.pass_obj
 def add(settings: _Settings, name: str, admin: bool, from_stdin: bool, generated: bool) -> None:
-    """Make an account NAME: 2 to 32 letters, digits, - and _, starting with a letter."""
+    """Make the account NAME.
+
+    A name has 2 to 32 letters (a-z), digits, - and _, and starts with a letter. Capital letters
+    are shown as you type them, and are the same as small ones.
+    """
     check_name(name)
     _check_password_options(from_stdin, generated)
 
@@ -231,7 +235,9 @@ def remove(settings: _Settings, name: str, yes: bool) -> None:
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
 @click.pass_obj
 def import_(settings: _Settings, file: Path) -> None:
-    """Make the accounts in a CSV file (- for the input): all of them, or none.
+    """Make all accounts of a CSV file, or none.
+
+    FILE may be - for the standard input.
 
     The first line names the columns: name, then password or password_hash (or both, one of them
     filled in each line), and if you like admin and disabled (yes or no). What export writes can
@@ -251,10 +257,11 @@ def import_(settings: _Settings, file: Path) -> None:
 )
 @click.pass_obj
 def export(settings: _Settings, file: Path) -> None:
-    """Write every account as CSV to a new FILE, or to the output.
+    """Write every account as CSV.
 
-    With their password hashes, so that import makes the same accounts on another server: keep the
-    file as safe as the data folder. It is made readable for you only.
+    To a new FILE, or to the standard output; with the password hashes, so that import makes the
+    same accounts on another server. Keep it as safe as the data folder: a FILE is made readable
+    for you only.
     """
     text = export_text(settings.with_accounts(lambda accounts: accounts.list()))
     if str(file) == "-":

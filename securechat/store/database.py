@@ -159,10 +159,13 @@ def transact(connection: sqlite3.Connection, work: Callable[[sqlite3.Connection]
     try:
         connection.execute("BEGIN IMMEDIATE")
         result = work(connection)
-    except BaseException as error:
+    except sqlite3.Error as error:
         undo(connection)
-        if isinstance(error, sqlite3.Error) and _code(error):
+        if _code(error):
             raise _refused(error) from error
+        raise
+    except BaseException:
+        undo(connection)
         raise
     try:
         connection.execute("COMMIT")

@@ -194,7 +194,7 @@ def _at_low_priority(work: Callable[[], T]) -> T:
         try:
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
             outcome.set_result(work())
-        except BaseException as error:  # noqa: BLE001 - handed to the thread that waits
+        except BaseException as error:  # noqa: BLE001, ASYNC103 - handed to the thread that waits
             outcome.set_exception(error)
 
     thread = threading.Thread(target=run, name="password-hash", daemon=True)

@@ -283,7 +283,7 @@ class TestFeed:
                     number += size
 
             async def follow(start_after: int) -> None:
-                while len(acknowledged) < start_after:
+                while len(acknowledged) < start_after:  # noqa: ASYNC110 - at any point of it
                     await trio.lowlevel.checkpoint()
                 views.append(await take(store, 0, total))
 
