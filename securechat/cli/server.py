@@ -26,7 +26,7 @@ from securechat.cli.common import ProgramGroup, run, say
 from securechat.config import Settings, click_options, load_settings
 from securechat.config import print_config as as_toml
 from securechat.errors import CertificateError, UserError
-from securechat.server.console import banner, read_console, wait_for_stop
+from securechat.server.console import banner, open_signals, read_console, watch_signals
 from securechat.server.run import make_server, open_listeners, running
 from securechat.server.watchers import ANNOUNCEMENT_RECORD, announce
 from securechat.store.accounts import Accounts
@@ -120,23 +120,38 @@ async def _run_on(
         else:
             log.info("certificate replaced")
 
-    on_terminal = sys.stdin is not None and sys.stdin.isatty()
-    async with running(server) as current, trio.open_nursery() as operator:
-        operator.start_soon(current.accept, listeners)
-        bound = [listener.socket.getsockname() for listener in listeners]
-        accounts = [item for item in await Accounts(store).list() if not item.disabled]
-        click.echo(
-            banner(
-                settings,
-                bound=[address[0] for address in bound],
-                port=bound[0][1],
-                fingerprint=certificate_fingerprint(settings.cert),
-                expires=certificate_expiry(settings.cert),
-                account=accounts[0].name if accounts else None,
-                on_terminal=on_terminal,
-            )
+    stop = trio.Event()
+    with open_signals() as signals:
+        async with trio.open_nursery() as watching:
+            watching.start_soon(watch_signals, signals, stop.set, reload)
+            async with running(server) as current, trio.open_nursery() as operator:
+                operator.start_soon(current.accept, listeners)
+                await _greet(settings, store, listeners)
+                if _on_terminal():
+                    operator.start_soon(read_console, lambda text: announce(server, text))
+                await stop.wait()
+                operator.cancel_scope.cancel()
+            watching.cancel_scope.cancel()
+
+
+async def _greet(
+    settings: Settings, store: Store, listeners: Sequence[trio.SocketListener]
+) -> None:
+    """Print where the server listens and what to type next."""
+    bound = [listener.socket.getsockname() for listener in listeners]
+    accounts = [item for item in await Accounts(store).list() if not item.disabled]
+    click.echo(
+        banner(
+            settings,
+            bound=[address[0] for address in bound],
+            port=bound[0][1],
+            fingerprint=certificate_fingerprint(settings.cert),
+            expires=certificate_expiry(settings.cert),
+            account=accounts[0].name if accounts else None,
+            on_terminal=_on_terminal(),
         )
-        if on_terminal:
-            operator.start_soon(read_console, lambda text: announce(server, text))
-        await wait_for_stop(reload)
-        operator.cancel_scope.cancel()
+    )
+
+
+def _on_terminal() -> bool:
+    return sys.stdin is not None and sys.stdin.isatty()

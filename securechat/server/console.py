@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
 
@@ -103,11 +104,22 @@ async def read_console(announce: Callable[[str], object]) -> None:
                 announce(text)
 
 
-async def wait_for_stop(reload: Callable[[], None]) -> None:
-    """Return at SIGTERM or SIGINT; a SIGHUP meanwhile calls ``reload``."""
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
-        async for number in signals:
-            if number != signal.SIGHUP:
-                log.info("asked to stop", signal=signal.Signals(number).name)
-                return
+def open_signals() -> AbstractContextManager[AsyncIterator[int]]:
+    """Take over SIGTERM, SIGINT and SIGHUP for the block: it yields them as they come.
+
+    The block is to last until the very end. Stopping takes its time, and the system would end the
+    process at once by a second signal that nobody takes; ``timeout`` sends two, as do people.
+    """
+    return trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+async def watch_signals(
+    signals: AsyncIterator[int], stop: Callable[[], None], reload: Callable[[], None]
+) -> None:
+    """Call ``reload`` at SIGHUP and ``stop`` at the others, each time, until cancelled."""
+    async for number in signals:
+        if number == signal.SIGHUP:
             reload()
+        else:
+            log.info("asked to stop", signal=signal.Signals(number).name)
+            stop()
