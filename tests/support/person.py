@@ -197,7 +197,7 @@ class Person:
             await self.send(f"NICK {self.name}", f"USER {self.name} 0 * :{self.name}", "CAP END")
         else:
             await self.send(
-                f"PASS {self.name}:{password}", f"NICK {self.name}", f"USER {self.name} 0 * :x"
+                f"PASS :{self.name}:{password}", f"NICK {self.name}", f"USER {self.name} 0 * :x"
             )
         await self.expect("001")
         await self.expect("366", None, "#lobby")

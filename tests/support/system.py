@@ -34,14 +34,14 @@ PROGRAMS = Path(sys.executable).parent
 PATIENCE_SECONDS = 30.0
 """How long anything may take that is not itself under test; generous, as machines may be slow."""
 
-NO_CONNECTION_LIMITS: Mapping[str, object] = {
+NO_CONNECTION_LIMITS: dict[str, object] = {
     "connections_per_address": 0,
     "new_connections_per_address": 0,
     "waiting_per_address": 0,
     "waiting_drop_from": 0,
     "waiting_drop_all": 0,
 }
-NO_FLOOD_LIMIT: Mapping[str, object] = {"messages_per_second": 0}
+NO_FLOOD_LIMIT: dict[str, object] = {"messages_per_second": 0}
 
 Row = dict[str, Any]
 
@@ -100,7 +100,10 @@ def environment(settings: Mapping[str, object]) -> dict[str, str]:
 
 
 async def run_program(
-    name: str, *arguments: str | Path, stdin: str = "", **settings: object
+    name: str,
+    *arguments: str | Path,
+    stdin: str = "",
+    settings: Mapping[str, object] = {},
 ) -> subprocess.CompletedProcess[bytes]:
     """Run one of the programs to its end and return its exit status and output."""
     with trio.fail_after(PATIENCE_SECONDS):
