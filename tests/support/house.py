@@ -6,9 +6,10 @@ The server is the real one: only sockets, threads and the cost of a hash are rep
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,16 @@ import trio
 
 from securechat.config import Settings
 from securechat.protocol.framing import BadLine, LineBuffer
+from securechat.server.commands.table import dispatch
+from securechat.server.connection import Dispatch, serve_link
 from securechat.server.context import Server
 from securechat.server.run import Running, make_server, running
 from securechat.store.accounts import Accounts, NewAccount
+from securechat.store.contract import Store
 from securechat.store.passwords import Hasher, Profile
 from securechat.store.runner import inline
 from securechat.store.sqlite import SQLiteStore, open_store
-from securechat.transport.memory import PlainLink, memory_wires
+from securechat.transport.memory import MemoryWire, PlainLink, memory_wires
 
 PATIENCE_SECONDS = 60
 CHEAP = Profile("cheap", time_cost=1, memory_kib=8, parallelism=1)
@@ -115,30 +119,50 @@ class House:
 
     running: Running
     store: SQLiteStore
+    hasher: Hasher
+    wires: list[MemoryWire] = field(default_factory=list)
+    """The server's ends of every connection there was."""
 
     @property
     def server(self) -> Server:
         return self.running.server
 
-    async def visit(self, address: str = "203.0.113.1") -> Person:
-        """Connect without logging in."""
-        ours, theirs = memory_wires()
-        self.running.serve_link(PlainLink(theirs), address)
+    @property
+    def accounts(self) -> Accounts:
+        return Accounts(self.store)
+
+    async def visit(
+        self,
+        address: str = "203.0.113.1",
+        *,
+        capacity: int = 65536,
+        handle: Dispatch = dispatch,
+    ) -> Person:
+        """Connect without logging in.
+
+        Each direction holds ``capacity`` bytes; ``handle`` takes the place of the commands.
+        """
+        ours, theirs = memory_wires(capacity)
+        self.wires.append(theirs)
+        serve = partial(serve_link, self.server, PlainLink(theirs), address, handle=handle)
+        self.running.connections.start_soon(serve)
         await trio.lowlevel.checkpoint()
         return Person(PlainLink(ours))
 
-    async def login(self, name: str, caps: str = "", *, password: str | None = None) -> Person:
+    async def login(
+        self, name: str, caps: str = "", *, password: str | None = None, **connection: Any
+    ) -> Person:
         """Log in by SASL and return the person, the welcome read."""
-        person = await self.start_login(name, caps, password=password)
+        person = await self.start_login(name, caps, password=password, **connection)
         await person.until(" 376 " if self.server.settings.motd else " 422 ")
         await person.sync()
         return person
 
     async def start_login(
-        self, name: str, caps: str = "", *, password: str | None = None
+        self, name: str, caps: str = "", *, password: str | None = None, **connection: Any
     ) -> Person:
-        """Log in by SASL without reading any answer."""
-        person = await self.visit()
+        """Log in by SASL without reading any answer; ``connection`` is given to ``visit``."""
+        person = await self.visit(**connection)
         person.name = name
         plain = f"\0{name}\0{password_of(name) if password is None else password}"
         await person.send(
@@ -160,8 +184,12 @@ async def open_house(
     *,
     admins: Sequence[str] = (),
     changes: Mapping[str, Any] | None = None,
+    between: Callable[[SQLiteStore], Store] | None = None,
 ) -> AsyncIterator[House]:
-    """Run a server on a folder, with accounts of these names; the folder can be used again."""
+    """Run a server on a folder, with accounts of these names; the folder can be used again.
+
+    ``changes`` are settings. ``between`` may put something between the server and its store.
+    """
     hasher = Hasher(CHEAP, inline)
     async with open_store(folder, runner=inline) as store:
         accounts = Accounts(store)
@@ -170,6 +198,6 @@ async def open_house(
                 password = await hasher.hash(password_of(name))
                 await accounts.add(NewAccount(name, password, admin=name in admins))
         settings = quiet_settings(folder, **(changes or {}))
-        server = await make_server(settings, store, hasher=hasher)
+        server = await make_server(settings, between(store) if between else store, hasher=hasher)
         async with running(server) as current:
-            yield House(current, store)
+            yield House(current, store, hasher)

@@ -1,0 +1,92 @@
+"""A store that fails or waits when a test wants it to, in front of a real one."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+
+import trio
+
+from securechat.errors import StoreError
+from securechat.store.contract import Change, Entry, Record, Store, Stored
+
+
+class Between:
+    """A ``Store`` that passes everything on, but for what was planned here.
+
+    ``before`` holds failures for the next appends, which then store nothing; ``after`` failures for
+    appends that do store. ``broken`` names methods that fail, with their error. A method named in
+    ``closed`` waits for its event first. ``appends`` counts the attempts.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.before: deque[StoreError] = deque()
+        self.after: deque[StoreError] = deque()
+        self.broken: dict[str, StoreError] = {}
+        self.closed: dict[str, trio.Event] = {}
+        self.appends = 0
+
+    async def _pass(self, method: str) -> None:
+        if method in self.closed:
+            await self.closed[method].wait()
+        if method in self.broken:
+            raise self.broken[method]
+
+    async def append(self, entries: Sequence[Entry]) -> list[int]:
+        self.appends += 1
+        await self._pass("append")
+        if self.before:
+            await trio.lowlevel.checkpoint()
+            raise self.before.popleft()
+        positions = await self.store.append(entries)
+        if self.after:
+            raise self.after.popleft()
+        return positions
+
+    def feed(self, after: int) -> AsyncIterator[Sequence[Stored]]:
+        return self.store.feed(after)
+
+    async def last(self) -> Stored | None:
+        return await self.store.last()
+
+    async def history(
+        self,
+        conversation: str,
+        *,
+        after: int = 0,
+        before: int | None = None,
+        limit: int,
+        newest: bool = False,
+        kinds: Sequence[str] = (),
+    ) -> list[Stored]:
+        await self._pass("history")
+        return await self.store.history(
+            conversation, after=after, before=before, limit=limit, newest=newest, kinds=kinds
+        )
+
+    async def locate(self, msgid: str) -> Stored | None:
+        await self._pass("locate")
+        return await self.store.locate(msgid)
+
+    async def position_at(self, time_ms: int) -> int:
+        await self._pass("position_at")
+        return await self.store.position_at(time_ms)
+
+    async def get(self, kind: str, key: str) -> Record | None:
+        await self._pass("get")
+        return await self.store.get(kind, key)
+
+    async def scan(self, kind: str, prefix: str = "") -> list[Record]:
+        return await self.store.scan(kind, prefix)
+
+    async def put(self, changes: Sequence[Change]) -> list[Record]:
+        await self._pass("put")
+        return await self.store.put(changes)
+
+    async def changed(self, after: int) -> tuple[list[Record], int]:
+        await self._pass("changed")
+        return await self.store.changed(after)
+
+    async def aclose(self) -> None:
+        await self.store.aclose()
