@@ -47,6 +47,8 @@ async def _part(mode: LineMode, rest: str, nursery: trio.Nursery) -> None:
     if fold(channel) == fold(mode.current):
         others = [one.name for one in mode.client.channels if fold(one.name) != fold(channel)]
         mode.current = others[0] if others else ""
+        if mode.current:
+            await mode.tell(f"-- you are talking in {visible(mode.current)} now")
 
 
 async def _message(

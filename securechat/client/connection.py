@@ -319,7 +319,7 @@ async def connect(
     state = ClientState(account, OwnLines(f"{int(random() * 2**32):08x}-"))
     core = Core(server, state, history=history, reconnect=reconnect, random=random, now=now)
     core.wanted.update({fold(name): name for name in channels})
-    session = await core.open()
+    core.session = session = await core.open()
     with _unwrapped():
         async with trio.open_nursery() as nursery:
             nursery.start_soon(core.supervise, session)

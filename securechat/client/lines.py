@@ -35,6 +35,7 @@ failed         ``code``, ``text``, ``what``, ``command``
 from __future__ import annotations
 
 import json
+import math
 import re
 from dataclasses import asdict
 from datetime import datetime, tzinfo
@@ -134,9 +135,9 @@ def _sentence(event: Event) -> str:
         case events.Disconnected(reason=reason, retry_in=None):
             return f"disconnected: {reason}"
         case events.Disconnected(reason=reason, retry_in=float() as seconds):
-            return f"disconnected: {reason}; trying again in {seconds:.0f} s"
+            return f"disconnected: {reason.rstrip('.')}; trying again in {math.ceil(seconds)} s"
         case events.CaughtUp():
-            return "connected again; nothing was missed"
+            return "connected again, and up to date"
         case events.HistoryGap(conversation=conversation, text=text):
             return f"messages may be missing in {conversation}: {text}"
         case events.Joined(channel=channel, nick=nick):

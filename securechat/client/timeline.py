@@ -159,4 +159,5 @@ def read_time(text: str) -> datetime | None:
         time = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return time if time.tzinfo is not None else None
+    # Years at the ends of what a datetime holds cannot be shown in another time zone.
+    return time if time.tzinfo is not None and 1 < time.year < 9999 else None

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 import trio
+from support.fake_server import FakeServer
+
 from securechat.client import events
 from securechat.client.connection import Client, Receipt, connect
-from support.fake_server import FakeServer
 
 PASSWORD = "wonderland-rabbit"
 Connect = Callable[..., AbstractAsyncContextManager[Client]]
