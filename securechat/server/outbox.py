@@ -130,7 +130,8 @@ class Outbox:
         """
         self.flush()
         self._held = True
-        in_front: list[bytes] = []
+        # What a full socket keeps waiting was put before all of this.
+        in_front, self._chunks = self._chunks, []
 
         @contextmanager
         def front() -> Iterator[None]:
@@ -138,7 +139,7 @@ class Outbox:
             try:
                 yield
             finally:
-                self._chunks = waiting
+                self._chunks = [] if self._closed else waiting
 
         try:
             yield front
