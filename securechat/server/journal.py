@@ -88,7 +88,8 @@ class Journal:
                 self._give_up(refused, conflict)
                 group = [entry for entry in group if not _changes(entry, conflict)]
             except StoreError as error:
-                log.exception("events not stored", events=len(group))
+                # Like every failing disk: for the operator to mend, and no bug to trace.
+                log.error("events not stored", events=len(group), reason=str(error))  # noqa: TRY400
                 self._give_up(group, error)
                 return
 
