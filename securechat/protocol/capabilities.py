@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from securechat.protocol.framing import LINE_BYTES_MAX, truncate
 from securechat.protocol.message import Message
 from securechat.protocol.replies import ERR_INVALIDCAPCMD, ERR_NEEDMOREPARAMS, in_lines
 
@@ -85,10 +86,11 @@ class Negotiation:
                 return [ERR_INVALIDCAPCMD(subcommand).line(server, nick)]
 
     def _list_all(self, start: str, arguments: Sequence[str]) -> list[str]:
-        if arguments and arguments[0].isdecimal() and arguments[0].isascii():
-            # A later LS may raise the version, never lower it.
-            self.version = max(self.version, int(arguments[0][:4]))
-        modern = self.version >= 302
+        wanted = arguments[0] if arguments else ""
+        version = int(wanted) if wanted.isdecimal() and wanted.isascii() else 301
+        # A later LS may raise the version, never lower it; but it is answered as it asks.
+        self.version = max(self.version, version)
+        modern = version >= 302
         if modern:
             self.enabled |= CAP_NOTIFY
         names = [
@@ -99,13 +101,19 @@ class Negotiation:
         return _listing(f"{start} LS", names, modern)
 
     def _request(self, start: str, wanted: str) -> str:
-        """Enable and disable all that is asked for, or nothing."""
+        """Enable and disable all that is asked for, or nothing.
+
+        A list too long for the answer to repeat is refused.
+        """
         enabled = self.enabled
         wanted = wanted.strip()
+        refusal = f"{start} NAK :{wanted}"
+        if len(refusal.encode()) > LINE_BYTES_MAX - 2:
+            return truncate(refusal, LINE_BYTES_MAX - 2)
         for name in wanted.split():
             bit = BITS.get(name.removeprefix("-"))
             if bit is None or (name == "-cap-notify" and self.version >= 302):
-                return f"{start} NAK :{wanted}"
+                return refusal
             if name.startswith("-"):
                 enabled &= ~bit
             else:

@@ -28,6 +28,7 @@ from enum import Enum, auto
 
 from securechat.protocol import capabilities, replies
 from securechat.protocol.capabilities import Negotiation
+from securechat.protocol.framing import LINE_BYTES_MAX, truncate
 from securechat.protocol.message import Message
 from securechat.protocol.replies import Reply
 from securechat.protocol.sasl import (
@@ -38,7 +39,8 @@ from securechat.protocol.sasl import (
     decode_plain,
 )
 
-NICK_LENGTH_MAX = 64
+NICK_BYTES_MAX = 64
+USERNAME_BYTES_MAX = 64
 
 # What some IRC network might take for a nick: the answer tells a mistake from a wish, since the
 # welcome carries the account's name whatever was asked for.
@@ -138,7 +140,7 @@ class Registration:
         if not message.params or not message.params[0]:
             return [self._reply(replies.ERR_NONICKNAMEGIVEN())]
         wanted = message.params[0]
-        if len(wanted) > NICK_LENGTH_MAX or not _NICK.fullmatch(wanted):
+        if len(wanted.encode()) > NICK_BYTES_MAX or not _NICK.fullmatch(wanted):
             return [self._reply(replies.ERR_ERRONEUSNICKNAME(wanted))]
         self.nick = wanted
         return []
@@ -146,7 +148,8 @@ class Registration:
     def on_user(self, message: Message) -> list[Effect]:
         if len(message.params) < 4 or not message.params[0] or not message.params[3]:
             return [self._reply(replies.ERR_NEEDMOREPARAMS("USER"))]
-        self.username, self.realname = message.params[0], message.params[3]
+        self.username = truncate(message.params[0], USERNAME_BYTES_MAX)
+        self.realname = message.params[3]
         return []
 
     def on_password(self, message: Message) -> list[Effect]:
@@ -159,7 +162,8 @@ class Registration:
     def on_ping(self, message: Message) -> list[Effect]:
         if not message.params or not message.params[0]:
             return [self._reply(replies.ERR_NOORIGIN())]
-        return [Send(f":{self.server} PONG {self.server} :{message.params[0]}")]
+        line = f":{self.server} PONG {self.server} :{message.params[0]}"
+        return [Send(truncate(line, LINE_BYTES_MAX - 2))]
 
     def on_pong(self, message: Message) -> list[Effect]:
         return []

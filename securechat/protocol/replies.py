@@ -13,6 +13,9 @@ from typing import NamedTuple
 
 from securechat.protocol.framing import LINE_BYTES_MAX, truncate
 
+# What a text keeps of a line that quotes a long parameter of a client's.
+_TEXT_BYTES_KEPT = 100
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -27,18 +30,19 @@ class Reply:
     text: str | None = None
 
     def line(self, server: str, nick: str) -> str:
-        """Return the line without CR LF, from ``server`` to ``nick``; text is cut to fit.
+        """Return the line without CR LF, from ``server`` to ``nick``; what is too long is cut.
 
-        A parameter that only the last place could hold, as when a client's own mistake is quoted,
-        is shown as ``*``.
+        Where a client's own mistake is quoted, a parameter may be anything: one that only the
+        last place could hold is shown as ``*``, and one that leaves no room for the text is cut.
         """
         params = (nick, *self.params) if self.code.isdigit() else self.params
         head = " ".join((f":{server}", self.code, *map(_middle, params)))
+        room = LINE_BYTES_MAX - 2
         if self.text is None:
-            return head
-        room = LINE_BYTES_MAX - 2 - len(head.encode()) - 2
-        text = self.text if len(self.text) * 4 <= room else truncate(self.text, max(room, 0))
-        return f"{head} :{text}"
+            return truncate(head, room)
+        room -= len(" :")
+        head = truncate(head, room - min(len(self.text.encode()), _TEXT_BYTES_KEPT))
+        return f"{head} :{truncate(self.text, room - len(head.encode()))}"
 
 
 def _middle(param: str) -> str:
@@ -61,7 +65,7 @@ def fail(command: str, code: str, *context: str, text: str) -> Reply:
 
 
 def in_lines(words: Iterable[str], room: int, separator: str = " ") -> list[str]:
-    """Join words into as few strings as fit into ``room`` bytes each."""
+    """Join words into as few strings as fit into ``room`` bytes each; a longer word is alone."""
     lines: list[str] = []
     current: list[str] = []
     size = 0

@@ -10,6 +10,8 @@ import binascii
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from securechat.protocol.names import fold
+
 CHUNK_BYTES = 400
 
 
@@ -83,6 +85,6 @@ def decode_plain(response: bytes) -> Credentials:
         raise BadCredentials("not a PLAIN message") from None
     if not account or not password:
         raise BadCredentials("a name and a password are needed")
-    if authorization not in ("", account):
+    if authorization and fold(authorization) != fold(account):
         raise BadCredentials("acting as another account is not possible")
     return Credentials(account, password)

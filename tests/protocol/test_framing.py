@@ -61,7 +61,7 @@ def test_the_lines_are_those_between_the_line_feeds(stream: bytes) -> None:
 
     def answer(line: bytes) -> str | BadLine | None:
         line = line.removesuffix(b"\r")
-        tags, space, rest = line.partition(b" ") if line.startswith(b"@") else (b"", b"", line)
+        tags, _, rest = line.partition(b" ") if line.startswith(b"@") else (b"", b"", line)
         if len(rest) > LINE - 2 or (tags and len(tags) + 1 > TAGS):
             return TOO_LONG
         try:
