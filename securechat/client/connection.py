@@ -203,23 +203,23 @@ class Client:
         """Join a channel; return when this client is in it.
 
         It is joined again after every reconnect. Raises ``JoinRefused``, and ``ConnectionLost``
-        where nothing came of it in time.
+        where there is no connection, or no answer in time.
         """
         core, key = self._core, fold(channel)
         if core.state.channels.get(channel) is not None:
             return
+        session = core.session
         self.send(Message("JOIN", (channel,)))
         core.joining[key] = None
         try:
             with trio.move_on_after(seconds_max):
-                while not core.ended and core.state.channels.get(channel) is None:
-                    refusal = core.joining[key]
+                while core.session is session and core.state.channels.get(channel) is None:
+                    refusal = core.joining.get(key)
                     if refusal is not None:
                         raise refusal
-                    core.wanted.setdefault(key, channel)
                     await core.changed.park()
         finally:
-            del core.joining[key]
+            core.joining.pop(key, None)  # another task may join the same channel
         if core.state.channels.get(channel) is None:
             raise ConnectionLost(f"Joining {channel} was not answered")
 

@@ -195,6 +195,7 @@ class Core:
             session.end("the client was stopped")
             session.link.close()
             self.state.lines.broke()
+            self.changed.unpark_all()
             for job in self._to_fetch:
                 if isinstance(job, HistoryJob):
                     job.error = HistoryUnavailable("The connection broke.")

@@ -24,7 +24,12 @@ from securechat.transport.base import Link
 from securechat.transport.memory import MemoryWire, PlainLink, memory_wires
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
-CAPABILITIES = "sasl=PLAIN account-tag batch cap-notify draft/chathistory echo-message message-tags server-time"
+CAPABILITIES = " ".join(
+    [
+        *("sasl=PLAIN", "account-tag", "batch", "cap-notify", "draft/chathistory"),
+        *("echo-message", "message-tags", "server-time"),
+    ]
+)
 
 
 @dataclass(slots=True)
@@ -120,6 +125,11 @@ class FakeServer:
         for session in list(self.sessions):
             session.wire.reset()
 
+    def break_all_gently(self) -> None:
+        """End every connection: what is on its way arrives."""
+        for session in list(self.sessions):
+            session.link.close()
+
     def now(self) -> datetime:
         self.ticks += 1
         return EPOCH + timedelta(milliseconds=self.ticks)
@@ -149,6 +159,7 @@ class FakeSession:
     is_sender: bool = False
     batches: int = 0
     closing: bool = False
+    deaf: bool = False
     buffer: LineBuffer = field(default_factory=lambda: LineBuffer(line_max=4096))
 
     @property
@@ -186,7 +197,7 @@ class FakeSession:
 
     def handle(self, message: Message) -> None:
         server = self.server
-        if message.command in server.deaf_to:
+        if self.deaf or message.command in server.deaf_to:
             return
         refusal = server.refuse(message)
         if refusal is not None:
