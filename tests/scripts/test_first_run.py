@@ -15,7 +15,8 @@ import pytest
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "first_run.py"
 USERS = Path(sys.executable).with_name("securechat-users")
 
-pytestmark = pytest.mark.skipif(not SCRIPT.exists(), reason="scripts/ is not in a wheel")
+if not SCRIPT.exists():
+    pytest.skip("scripts/ is not in a wheel", allow_module_level=True)
 
 
 @pytest.fixture(autouse=True)
