@@ -247,14 +247,26 @@ async def _run_session(
             end(text[:1].upper() + text[1:])
         finally:
             reason = reasons[0] if reasons else "Internal error"
-            with trio.CancelScope(shield=True, deadline=trio.current_time() + FAREWELL_SECONDS):
+            with _farewell(server):
                 # What was said is committed and seen before the others see its sender go.
                 await session.settled()
             arrivals.depart(server, session, reason)
-            with trio.CancelScope(shield=True, deadline=trio.current_time() + FAREWELL_SECONDS):
+            with _farewell(server):
                 await outbox.finish(f"ERROR :Closing link: {reason}\r\n".encode())
             context.info("session ended", reason=reason)
             nursery.cancel_scope.cancel()
+
+
+@contextmanager
+def _farewell(server: Server) -> Iterator[None]:
+    """Let last words be finished though their session has ended, until the server's own end."""
+    deadline = min(trio.current_time() + FAREWELL_SECONDS, server.drain_deadline)
+    with trio.CancelScope(shield=True, deadline=deadline) as scope:
+        server.farewells[scope] = None
+        try:
+            yield
+        finally:
+            del server.farewells[scope]
 
 
 async def _read(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import ssl
 import time
 from collections.abc import Callable
@@ -30,7 +31,8 @@ def wall_clock_ms() -> int:
 class Server:
     """The server's parts. ``tls`` is replaced whole when certificates are read again.
 
-    ``logins`` holds the scopes of the connections that have not logged in yet.
+    ``logins`` holds the scopes of the connections that have not logged in yet, ``farewells``
+    those of the sessions that say their last words; ``drain_deadline`` ends these when stopping.
     """
 
     settings: Settings
@@ -47,7 +49,9 @@ class Server:
     now_ms: Callable[[], int] = wall_clock_ms
     sessions: dict[Session, None] = field(default_factory=dict)
     logins: dict[trio.CancelScope, None] = field(default_factory=dict)
+    farewells: dict[trio.CancelScope, None] = field(default_factory=dict)
     draining: bool = False
+    drain_deadline: float = math.inf
 
     def is_member(self, session: Session, room: Room) -> bool:
         """Tell whether a session's user is in a room."""

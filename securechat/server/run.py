@@ -142,12 +142,15 @@ async def running(server: Server) -> AsyncIterator[Running]:
 def _begin_drain(server: Server, connections: trio.Nursery) -> None:
     """Tell everybody and give them until the deadline; who is still logging in is let go."""
     server.draining = True
+    server.drain_deadline = trio.current_time() + limit(server.settings.drain_seconds)
     log.info("stopping", sessions=len(server.sessions))
     for session in list(server.sessions):
         session.end("The server is stopping")
     for login in list(server.logins):
         login.cancel()
-    connections.cancel_scope.deadline = trio.current_time() + limit(server.settings.drain_seconds)
+    for farewell in server.farewells:
+        farewell.deadline = min(farewell.deadline, server.drain_deadline)
+    connections.cancel_scope.deadline = server.drain_deadline
     connections.cancel_scope.shield = True
 
 
