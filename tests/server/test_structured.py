@@ -1,0 +1,382 @@
+"""Structured concurrency: what fails or is cancelled ends what it must, leaves nothing behind."""
+
+from __future__ import annotations
+
+import base64
+import errno
+import shutil
+from collections.abc import MutableMapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+from support.between import Between
+from support.house import MODERN, House, Person, open_house, password_of
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from securechat.errors import ConnectionLost
+from securechat.protocol.framing import BadLine
+from securechat.protocol.message import parse
+from securechat.protocol.sasl import encode_plain
+from securechat.server.commands.table import dispatch
+from securechat.server.context import Server
+from securechat.server.directory import Directory
+from securechat.server.session import Session
+from securechat.store.contract import Event, Stored
+from securechat.store.database import FILE_NAME
+from securechat.store.runner import inline
+from securechat.store.sqlite import SQLiteStore, open_store
+from securechat.transport.memory import MemoryWire
+
+
+class Bug(Exception):
+    """Nobody foresaw this one."""
+
+
+async def buggy(server: Server, session: Session, line: str | BadLine) -> None:
+    """Handle lines, but for one that shows a bug."""
+    if line == "BUG":
+        raise Bug
+    await dispatch(server, session, line)
+
+
+# --- a failure ends what it must and nothing else -------------------------------------------------
+
+
+async def test_a_crashing_handler_ends_one_connection_only(
+    folder: Path, autojump_clock: MockClock, logs: list[MutableMapping[str, Any]]
+) -> None:
+    async with open_house(folder) as house:
+        alice = await house.login("alice", handle=buggy)
+        bob = await house.login("bob")
+        await alice.send("PRIVMSG #lobby :before", "BUG", "PRIVMSG #lobby :after")
+        assert (await alice.rest())[-1] == "ERROR :Closing link: Internal error"
+        assert await bob.sync() == [
+            ":alice!~alice@securechat.internal PRIVMSG #lobby :before",
+            ":alice!~alice@securechat.internal QUIT :Internal error",
+        ]
+        crash = next(entry for entry in logs if entry["event"] == "connection failed")
+        assert crash["log_level"] == "error"
+        assert crash["exc_info"]
+        alice = await house.login("alice")
+        assert await bob.sync() == [":alice!~alice@securechat.internal JOIN #lobby"]
+        assert set(house.server.directory.users) == {"alice", "bob"}
+    assert_closed(house)
+
+
+async def test_a_crash_while_its_socket_is_full_ends_one_connection_only(
+    folder: Path, autojump_clock: MockClock
+) -> None:
+    """The parked task and the last words are not in each other's way."""
+    async with open_house(folder) as house:
+        alice = await house.login("alice", handle=buggy, capacity=600)
+        bob = await house.login("bob")
+        await bob.send(*[f"PRIVMSG #lobby :{number:400}" for number in range(5)])
+        await bob.sync()
+        await alice.send("BUG")
+        lines = await alice.rest()
+        assert [line[-1] for line in lines if "PRIVMSG" in line] == ["0", "1", "2", "3", "4"]
+        assert lines[-1] == "ERROR :Closing link: Internal error"
+        assert set(house.server.directory.users) == {"bob"}
+    assert_closed(house)
+
+
+async def test_a_crashing_delivery_ends_the_server_loudly(
+    folder: Path, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def deliver(batch: Sequence[Stored]) -> None:
+        raise Bug
+
+    with pytest.RaisesGroup(Bug, flatten_subgroups=True):
+        async with open_house(folder) as house:
+            alice = await house.login("alice")
+            monkeypatch.setattr(
+                type(house.server.delivery), "deliver", lambda _, batch: deliver(batch)
+            )
+            start = trio.current_time()
+            await alice.send("PRIVMSG #lobby :never seen")
+            try:
+                await alice.rest()
+            finally:
+                assert trio.current_time() - start <= house.server.settings.drain_seconds
+            await trio.sleep_forever()
+    assert_closed(house)
+
+
+async def test_a_crashing_flusher_ends_the_server_loudly(
+    folder: Path, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.RaisesGroup(Bug, flatten_subgroups=True):
+        async with open_house(folder) as house:
+            alice = await house.login("alice")
+
+            def send_now(data: bytes) -> bool:
+                raise Bug
+
+            (session,) = house.server.sessions
+            monkeypatch.setattr(session.outbox._link, "send_now", send_now)
+            await alice.send("PING x")
+            await trio.sleep_forever()
+    assert_closed(house)
+
+
+# --- shutting down --------------------------------------------------------------------------------
+
+
+async def test_everybody_is_told_and_gets_all_that_was_said(
+    folder: Path, autojump_clock: MockClock
+) -> None:
+    heard: dict[str, list[str]] = {}
+
+    async def listen(person: Person) -> None:
+        heard[person.name] = await person.rest()
+
+    async with trio.open_nursery() as listeners:
+        async with open_house(folder) as house:
+            alice = await house.login("alice", "echo-message")
+            bob = await house.login("bob", capacity=700)
+            guest = await house.visit()
+            await guest.send("NICK guest")
+            await alice.sync()
+            await alice.send(*[f"PRIVMSG #lobby :{number:400}" for number in range(9)])
+            await wait_all_tasks_blocked()
+            for person in (alice, bob, guest):
+                listeners.start_soon(listen, person)
+            start = trio.current_time()
+        assert trio.current_time() == start  # nobody was slow, so nothing was waited for
+    for name in ("alice", "bob"):
+        said = [line for line in heard[name] if "PRIVMSG" in line]
+        assert [line[-1] for line in said] == [str(number) for number in range(9)]
+        assert heard[name][-1] == "ERROR :Closing link: The server is stopping"
+        assert not any("QUIT" in line for line in heard[name])
+    assert heard["*"] == ["ERROR :Closing link: The server is stopping"]
+    assert_closed(house)
+
+
+async def test_stopping_waits_for_the_commit_that_is_under_way(
+    folder: Path, autojump_clock: MockClock
+) -> None:
+    """What a session posted is answered before its connection ends: committed, then seen."""
+    stores: list[Between] = []
+
+    def between(store: SQLiteStore) -> Between:
+        stores.append(Between(store))
+        return stores[0]
+
+    async def open_later(event: trio.Event) -> None:
+        await trio.sleep(1)
+        event.set()
+
+    async with trio.open_nursery() as nursery, open_house(folder, between=between) as house:
+        alice = await house.login("alice", "echo-message")
+        gate = stores[0].closed["append"] = trio.Event()
+        await alice.send("PRIVMSG #lobby :the last thing said")
+        await wait_all_tasks_blocked()
+        nursery.start_soon(open_later, gate)
+    assert await alice.rest() == [
+        ":alice!~alice@securechat.internal PRIVMSG #lobby :the last thing said",
+        "ERROR :Closing link: The server is stopping",
+    ]
+
+
+def assert_closed(house: House) -> None:
+    """Nothing is left of anybody: no session, no login, no open wire."""
+    server = house.server
+    assert not server.sessions
+    assert not server.logins
+    assert not server.farewells
+    assert not server.directory.users
+    assert not any(room.present or room.by_shape for room in server.directory.rooms.values())
+    assert all(is_closed(wire) for wire in house.wires)
+
+
+def is_closed(wire: MemoryWire) -> bool:
+    try:
+        wire.recv(1)
+    except OSError as error:
+        return error.errno == errno.EBADF
+    return False
+
+
+@pytest.mark.parametrize("drain_seconds", [0.5, 1.0, 3.0, 5.0])
+async def test_stopping_ends_by_its_deadline_though_somebody_never_reads(
+    folder: Path, autojump_clock: MockClock, drain_seconds: float
+) -> None:
+    async with open_house(folder, changes={"drain_seconds": drain_seconds}) as house:
+        bob = await house.login("bob")
+        deaf = await house.login("alice", capacity=600)
+        leaving = await house.login("carol", capacity=600)
+        await deaf.sync()
+        await bob.send(*[f"PRIVMSG #lobby :{number:400}" for number in range(20)])
+        await bob.sync()
+        stuck = await house.visit(capacity=10)
+        await stuck.send("PING is-nobody-reading-this")
+        await leaving.send("QUIT :already on the way out, and does not read either")
+        await wait_all_tasks_blocked()
+        start = trio.current_time()
+    assert trio.current_time() - start <= drain_seconds
+    assert_closed(house)
+    # What it would still find is in order, up to where it was cut off.
+    assert await deaf.rest() == [f":bob!~bob@securechat.internal PRIVMSG #lobby :{0:400}"]
+
+
+async def test_a_stop_without_a_deadline_lets_everybody_finish(
+    folder: Path, autojump_clock: MockClock
+) -> None:
+    async with open_house(folder, changes={"drain_seconds": 0.0}) as house:
+        alice = await house.login("alice")
+    assert await alice.rest() == ["ERROR :Closing link: The server is stopping"]
+    assert_closed(house)
+
+
+# --- cancellation at every step -------------------------------------------------------------------
+
+
+class AtStep(trio.abc.Instrument):
+    """Counts the steps of all tasks, and cancels a scope right before the n-th (0: never)."""
+
+    def __init__(self, scope: trio.CancelScope, at: int) -> None:
+        self.scope = scope
+        self.at = at
+        self.count = 0
+
+    def before_task_step(self, task: trio.lowlevel.Task) -> None:
+        self.count += 1
+        if self.count == self.at:
+            self.scope.cancel()
+
+
+class Client:
+    """Plays a part: sends when it has read what it waits for, and reads on to the end."""
+
+    def __init__(self, person: Person, *parts: tuple[str, Sequence[str]]) -> None:
+        self.person = person
+        self.parts = list(parts)
+        self.log: list[str] = []
+        self.done = trio.Event()
+
+    async def play(self) -> None:
+        try:
+            for wait_for, lines in self.parts:
+                while wait_for and not (self.log and wait_for in self.log[-1]):
+                    self.log.append(await self.person.line())
+                await self.person.send(*lines)
+        except (EOFError, ConnectionLost):
+            pass
+        self.done.set()
+        self.log += await self.person.rest()
+
+
+async def talk(folder: Path, at: int) -> tuple[House, list[Client], int]:
+    """Let two log in, talk, join, leave and read history; cancel the server at a step."""
+    async with trio.open_nursery() as outside:
+        with trio.CancelScope() as scope:
+            async with open_house(folder, ()) as house:
+                # One by SASL with many capabilities, one by PASS with none and a small window.
+                alice = Client(
+                    await house.visit(),
+                    ("", LOGIN),
+                    (" 422 ", ALICE),
+                    ("goodbye", ["PING end"]),
+                    ("QUIT", ["AWAY"]),
+                    ("305", []),
+                )
+                bob = Client(
+                    await house.visit(capacity=200),
+                    ("", ["PASS :bob:the long password of bob", "NICK bob", "USER bob 0 * :Bob"]),
+                    (":the last", ["PRIVMSG alice :goodbye"]),
+                    ("", ["QUIT :home"]),
+                )
+                for client in (alice, bob):
+                    outside.start_soon(client.play)
+                step = AtStep(scope, at)
+                trio.lowlevel.add_instrument(step)
+                await alice.done.wait()
+                trio.lowlevel.remove_instrument(step)
+    return house, [alice, bob], step.count
+
+
+LOGIN = [
+    "CAP LS 302",
+    "NICK alice",
+    "USER alice 0 * :Alice",
+    f"CAP REQ :sasl {MODERN}",
+    "AUTHENTICATE PLAIN",
+    f"AUTHENTICATE {base64.b64encode(encode_plain('alice', password_of('alice'))).decode()}",
+    "CAP END",
+]
+ALICE = [
+    "PRIVMSG #lobby :one",
+    "JOIN #two",
+    "PRIVMSG #two,#lobby,alice :three",
+    "TOPIC #two :new",
+    "CHATHISTORY LATEST #lobby * 5",
+    "PART #two",
+    "CAP REQ :-echo-message",
+    "PRIVMSG #lobby :the last",
+]
+
+
+def cancel_at(folder: Path, at: int) -> tuple[House, list[Client], int]:
+    """Run it all in a run of its own, which does not end before every task has."""
+    return trio.run(talk, folder, at, clock=MockClock(autojump_threshold=0))
+
+
+def test_cancelling_at_every_step_leaves_nothing_behind_and_nothing_half_done(
+    folder: Path, logs: list[MutableMapping[str, Any]]
+) -> None:
+    """No task (or the run would not end), no session, no open wire; whole lines, whole events."""
+    trio.run(make_accounts, folder)
+    at, steps = 0, 1
+    while at < steps:
+        at += 1
+        copy = folder / str(at)
+        copy.mkdir()
+        shutil.copy(folder / FILE_NAME, copy)
+        house, clients, steps = cancel_at(copy, at)
+        assert_closed(house)
+        for client in clients:
+            assert client.person.buffer.feed(b"\r\n") == []  # no half a line at the end
+        trio.run(assert_whole, copy, clients)
+        shutil.rmtree(copy)
+    assert at > 100
+    assert not [entry for entry in logs if entry["log_level"] in {"error", "critical"}]
+
+
+async def make_accounts(folder: Path) -> None:
+    async with open_house(folder, ("alice", "bob")):
+        pass
+
+
+async def assert_whole(folder: Path, clients: Sequence[Client]) -> None:
+    """What anybody saw is stored, once and in this order; records and journal agree."""
+    async with open_store(folder, runner=inline) as store:
+        last = await store.last()
+        events: list[Event] = []
+        while last is not None and (not events or events[-1].msgid != last.event.msgid):
+            events += [stored.event for stored in await anext(store.feed(len(events)))]
+        msgids = [event.msgid for event in events]
+        assert msgids == sorted(set(msgids))
+        for client in clients:
+            live = [
+                message
+                for message in map(parse, client.log)
+                if message.command == "PRIVMSG" and "batch" not in message.tags
+            ]
+            texts = [event.text for event in events if event.kind == "PRIVMSG"]
+            for message in live:
+                while texts and texts[0] != message.params[1]:
+                    texts.pop(0)
+                assert texts, f"{message} was seen and is not stored in this order"
+                texts.pop(0)
+            seen = [message.tags["msgid"] for message in live if "msgid" in message.tags]
+            assert set(seen) <= set(msgids)
+        directory = Directory()
+        await directory.load(store)
+        room = directory.room("#two")
+        kinds = [event.kind for event in events if event.conversation == "#two"]
+        assert (room is not None) == ("JOIN" in kinds)
+        if room is not None:
+            assert ("alice" in room.members) == ("PART" not in kinds)
+            assert room.topic == ("new" if "TOPIC" in kinds else "")
