@@ -28,8 +28,8 @@ What is promised, on a server that keeps history (IRCv3 ``chathistory``):
 from __future__ import annotations
 
 import random as random_module
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,6 +40,7 @@ from securechat.client.channels import Channel
 from securechat.client.core import Core, HistoryJob, Server, Slot
 from securechat.client.errors import HistoryUnavailable, NotSent
 from securechat.client.events import Event, Said
+from securechat.client.groups import unwrapped
 from securechat.client.ownlines import OwnLines, Undelivered
 from securechat.client.ownlines import action as as_action
 from securechat.client.reach import Dial, dial_tls
@@ -320,7 +321,7 @@ async def connect(
     core = Core(server, state, history=history, reconnect=reconnect, random=random, now=now)
     core.wanted.update({fold(name): name for name in channels})
     core.session = session = await core.open()
-    with _unwrapped():
+    with unwrapped():
         async with trio.open_nursery() as nursery:
             nursery.start_soon(core.supervise, session)
             client = Client(core)
@@ -329,15 +330,3 @@ async def connect(
                 await client.quit()
             finally:
                 nursery.cancel_scope.cancel()
-
-
-@contextmanager
-def _unwrapped() -> Iterator[None]:
-    """Raise what is alone in a nursery's group by itself."""
-    try:
-        yield
-    except BaseExceptionGroup as group:
-        if len(group.exceptions) > 1:
-            raise
-        [error] = group.exceptions
-        raise error from error.__cause__

@@ -21,6 +21,7 @@ from securechat.client.commands import COMMANDS, Quit, Wrong
 from securechat.client.connection import Client
 from securechat.client.errors import NotSent
 from securechat.client.events import Event
+from securechat.client.groups import unwrapped
 from securechat.client.lines import as_json, as_text, visible
 from securechat.errors import SecureChatError
 from securechat.protocol.names import fold
@@ -80,20 +81,21 @@ class LineMode:
 
         Raises ``JoinRefused`` where the channel that was asked for cannot be joined.
         """
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._show_events, nursery)
-            await self._enter()
-            parting = ""
-            while (line := await self._screen.next_line()) is not None:
-                try:
-                    await self._handle(line, nursery)
-                except Quit as leave:
-                    parting = leave.reason
-                    break
-                except (SecureChatError, ValueError) as error:
-                    await self._complain(str(error))
-            await self._wait_for_receipts()
-            await self.client.quit(parting)
+        with unwrapped():
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._show_events, nursery)
+                await self._enter()
+                parting = ""
+                while (line := await self._screen.next_line()) is not None:
+                    try:
+                        await self._handle(line, nursery)
+                    except Quit as leave:
+                        parting = leave.reason
+                        break
+                    except (SecureChatError, ValueError) as error:
+                        await self._complain(str(error))
+                await self._wait_for_receipts()
+                await self.client.quit(parting)
         return not self.failed or self._screen.interactive
 
     async def _enter(self) -> None:

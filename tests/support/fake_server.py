@@ -290,7 +290,8 @@ class FakeSession:
 
     def on_part(self, message: Message) -> None:
         channel = message.params[0]
-        line = f":{self.account}!{self.account}@fake PART {channel} :{message.params[-1]}"
+        reason = f" :{message.params[1]}" if len(message.params) > 1 else ""
+        line = f":{self.account}!{self.account}@fake PART {channel}{reason}"
         for session in self.server.sessions:
             if session.account in self.server.members.get(fold(channel), set()):
                 session.send(line)
