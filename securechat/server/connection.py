@@ -186,18 +186,29 @@ class _Login:
                 case gate_effects.Close(reason):
                     raise _Ended(reason)
                 case gate_effects.Verify(credentials):
-                    try:
+                    with _store_needed():
                         self._account = await self._server.gate.check(credentials, self._address)
-                    except StoreError as error:
-                        log.error("login not possible", reason=str(error))  # noqa: TRY400
-                        raise _Ended("Logging in is not possible now, try again later") from error
                     name = self._account.name if self._account is not None else None
                     todo.extend(self.registration.verified(name))
                 case gate_effects.Admit():
-                    account = self._account
+                    if self._account is not None:
+                        with _store_needed():
+                            account = await self._server.gate.still(self._account)
+                    if account is None:
+                        raise _Ended("Your account was changed: log in again")
         return account
 
     _account: Account | None = None
+
+
+@contextmanager
+def _store_needed() -> Iterator[None]:
+    """End a login that the store cannot decide, with words that tell nothing else."""
+    try:
+        yield
+    except StoreError as error:
+        log.error("login not possible", reason=str(error))  # noqa: TRY400
+        raise _Ended("Logging in is not possible now, try again later") from error
 
 
 async def _run_session(
@@ -276,7 +287,9 @@ async def _read(
     lines = list(talk.lines)
     while True:
         for count, line in enumerate(lines, 1):
-            wait = session.message_budget.take(trio.current_time())
+            # Who has lines waiting for their turn is not silent.
+            session.heard_at = trio.current_time()
+            wait = session.message_budget.take(session.heard_at)
             if wait:
                 await trio.sleep(wait)
             await handle(server, session, line)

@@ -30,6 +30,7 @@ class Gate:
         self._accounts = accounts
         self._hasher = hasher
         self._floor_seconds = floor_seconds
+        self._changes = 0
         self.limits = limits
 
     async def check(self, credentials: Credentials, address: str) -> Account | None:
@@ -50,6 +51,25 @@ class Gate:
             failed()
             await trio.sleep_until(started + self._floor_seconds)
             return None
+
+    async def still(self, account: Account) -> Account | None:
+        """Return the account as it is now, or ``None`` where its login holds no longer.
+
+        Between the password's check and the end of registration a minute may pass. From the
+        return on, until the next checkpoint, no change has been missed. Raises ``StoreError``.
+        """
+        while True:
+            changes = self._changes
+            now = await self._accounts.get(account.key)
+            if changes == self._changes:
+                break
+        if now is None or now.disabled or now.credential != account.credential:
+            return None
+        return now
+
+    def account_changed(self) -> None:
+        """Have logins that are just being looked up looked up again."""
+        self._changes += 1
 
     async def account(self, name: str) -> Account | None:
         """Return the account of this name, whether its owner is here or not."""

@@ -16,6 +16,7 @@ from securechat.store.accounts import KIND as ACCOUNT_RECORD
 from securechat.store.accounts import account_of
 from securechat.store.contract import Change, Record
 
+SILENCE_SECONDS = 1.0
 CHANGES_SECONDS = 0.25
 LIMITS_SECONDS = 60.0
 ANNOUNCEMENT_RECORD = "announcement"
@@ -30,15 +31,18 @@ async def watch_silence(server: Server) -> None:
     if shortest == float("inf"):
         return
     while True:
-        await trio.sleep(max(shortest / 10, 0.1))
         now = trio.current_time()
+        due = now + shortest
         for session in list(server.sessions):
             silence = now - session.heard_at
             if silence >= drop:
                 session.end(f"Ping timeout: {int(silence)} seconds")
-            elif silence >= ping and not session.pinged:
+                continue
+            if silence >= ping and not session.pinged:
                 session.pinged = True
                 session.send(f"PING :{session.server_name}")
+            due = min(due, session.heard_at + (drop if session.pinged else shortest))
+        await trio.sleep_until(max(due, now + SILENCE_SECONDS))
 
 
 async def watch_changes(server: Server, mark: int) -> None:
@@ -59,6 +63,7 @@ async def watch_changes(server: Server, mark: int) -> None:
 
 def _account_changed(server: Server, record: Record) -> None:
     """End the sessions whose login no longer holds; show a change of role from now on."""
+    server.gate.account_changed()
     user = server.directory.users.get(record.key)
     if user is None:
         return

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import trio
+
 from securechat.protocol import replies
 from securechat.protocol.framing import truncate
 from securechat.protocol.message import Message
@@ -54,6 +56,7 @@ async def away(server: Server, session: Session, message: Message) -> None:
 async def quit_(server: Server, session: Session, message: Message) -> None:
     text = truncate(message.params[0], QUIT_BYTES_MAX) if message.params else ""
     session.end(f"Quit: {text}" if text else "Quit")
+    await trio.lowlevel.checkpoint()  # ends here: what follows a QUIT is not done
 
 
 async def too_late(server: Server, session: Session, message: Message) -> None:
