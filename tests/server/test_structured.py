@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import errno
 import shutil
 from collections.abc import MutableMapping, Sequence
@@ -11,14 +10,12 @@ from typing import Any
 
 import pytest
 import trio
-from support.between import Between
-from support.house import MODERN, House, Person, open_house, password_of
+from support.house import MODERN, House, Person, login_lines, open_house
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from securechat.errors import ConnectionLost
 from securechat.protocol.framing import BadLine
 from securechat.protocol.message import parse
-from securechat.protocol.sasl import encode_plain
 from securechat.server.commands.table import dispatch
 from securechat.server.context import Server
 from securechat.server.directory import Directory
@@ -26,7 +23,7 @@ from securechat.server.session import Session
 from securechat.store.contract import Event, Stored
 from securechat.store.database import FILE_NAME
 from securechat.store.runner import inline
-from securechat.store.sqlite import SQLiteStore, open_store
+from securechat.store.sqlite import open_store
 from securechat.transport.memory import MemoryWire
 
 
@@ -158,19 +155,14 @@ async def test_stopping_waits_for_the_commit_that_is_under_way(
     folder: Path, autojump_clock: MockClock
 ) -> None:
     """What a session posted is answered before its connection ends: committed, then seen."""
-    stores: list[Between] = []
-
-    def between(store: SQLiteStore) -> Between:
-        stores.append(Between(store))
-        return stores[0]
 
     async def open_later(event: trio.Event) -> None:
         await trio.sleep(1)
         event.set()
 
-    async with trio.open_nursery() as nursery, open_house(folder, between=between) as house:
+    async with trio.open_nursery() as nursery, shaky_house(folder) as (house, between):
         alice = await house.login("alice", "echo-message")
-        gate = stores[0].closed["append"] = trio.Event()
+        gate = between.closed["append"] = trio.Event()
         await alice.send("PRIVMSG #lobby :the last thing said")
         await wait_all_tasks_blocked()
         nursery.start_soon(open_later, gate)
@@ -276,7 +268,7 @@ async def talk(folder: Path, at: int) -> tuple[House, list[Client], int]:
                 # One by SASL with many capabilities, one by PASS with none and a small window.
                 alice = Client(
                     await house.visit(),
-                    ("", LOGIN),
+                    ("", login_lines("alice", MODERN)),
                     (" 422 ", ALICE),
                     ("goodbye", ["PING end"]),
                     ("QUIT", ["AWAY"]),
@@ -297,15 +289,6 @@ async def talk(folder: Path, at: int) -> tuple[House, list[Client], int]:
     return house, [alice, bob], step.count
 
 
-LOGIN = [
-    "CAP LS 302",
-    "NICK alice",
-    "USER alice 0 * :Alice",
-    f"CAP REQ :sasl {MODERN}",
-    "AUTHENTICATE PLAIN",
-    f"AUTHENTICATE {base64.b64encode(encode_plain('alice', password_of('alice'))).decode()}",
-    "CAP END",
-]
 ALICE = [
     "PRIVMSG #lobby :one",
     "JOIN #two",

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
 
 import trio
+from support.house import House, open_house
 
 from securechat.errors import StoreError
 from securechat.store.contract import Change, Entry, Record, Store, Stored
@@ -90,3 +94,18 @@ class Between:
 
     async def aclose(self) -> None:
         await self.store.aclose()
+
+
+@asynccontextmanager
+async def shaky_house(
+    folder: Path, names: Sequence[str] = ("alice", "bob", "carol"), **options: Any
+) -> AsyncIterator[tuple[House, Between]]:
+    """Open a house, as ``open_house`` does, with this between the server and its store."""
+    stores: list[Between] = []
+
+    def between(store: Store) -> Between:
+        stores.append(Between(store))
+        return stores[0]
+
+    async with open_house(folder, names, between=between, **options) as house:
+        yield house, stores[0]

@@ -5,7 +5,6 @@ The server is the real one: only sockets, threads and the cost of a hash are rep
 
 from __future__ import annotations
 
-import base64
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -17,6 +16,7 @@ import trio
 
 from securechat.config import Settings
 from securechat.protocol.framing import BadLine, LineBuffer
+from securechat.protocol.sasl import chunks_of, encode_plain
 from securechat.server.commands.table import dispatch
 from securechat.server.connection import Dispatch, serve_link
 from securechat.server.context import Server
@@ -36,6 +36,20 @@ MODERN = "account-tag batch echo-message message-tags server-time"
 def password_of(name: str) -> str:
     """Return what a person of the house types as the password."""
     return f"the long password of {name}"
+
+
+def login_lines(name: str, caps: str = "", *, password: str | None = None) -> list[str]:
+    """Return what a client sends to log in by SASL."""
+    response = encode_plain(name, password_of(name) if password is None else password)
+    return [
+        "CAP LS 302",
+        f"NICK {name}",
+        f"USER {name} 0 * :{name.title()}",
+        f"CAP REQ :sasl {caps}".strip(),
+        "AUTHENTICATE PLAIN",
+        *(f"AUTHENTICATE {chunk}" for chunk in chunks_of(response)),
+        "CAP END",
+    ]
 
 
 def quiet_settings(folder: Path, **changes: Any) -> Settings:
@@ -164,16 +178,7 @@ class House:
         """Log in by SASL without reading any answer; ``connection`` is given to ``visit``."""
         person = await self.visit(**connection)
         person.name = name
-        plain = f"\0{name}\0{password_of(name) if password is None else password}"
-        await person.send(
-            "CAP LS 302",
-            f"NICK {name}",
-            f"USER {name} 0 * :{name.title()}",
-            f"CAP REQ :sasl {caps}".strip(),
-            "AUTHENTICATE PLAIN",
-            f"AUTHENTICATE {base64.b64encode(plain.encode()).decode()}",
-            "CAP END",
-        )
+        await person.send(*login_lines(name, caps, password=password))
         return person
 
 
