@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import trio
+from support.between import shaky_house
 from support.house import MODERN, House, Person, login_lines, open_house
 from trio.testing import MockClock, wait_all_tasks_blocked
 
