@@ -18,7 +18,7 @@ from support.system import (
 SETTINGS = (
     NO_CONNECTION_LIMITS
     | NO_FLOOD_LIMIT
-    | {"history_page_max": 0, "history_requests_per_second": 0, "replay_messages_max": 5}
+    | {"history_page_max": 0, "outbox_bytes_max": 0, "replay_messages_max": 5}
 )
 PIPELINED = 20
 ECHOES_MAX = 400
