@@ -96,7 +96,8 @@ def _report(made: Made, out: Path) -> str:
     lines.append("Nobody else may ever see the two .key files.")
     if made.renewed:
         lines.append(
-            "A running server has to be restarted; clients told a fingerprint need this one."
+            "Send a running server SIGHUP (kill -HUP) to have it taken up; clients told a "
+            "fingerprint need this one."
         )
     if made.dropped:
         lines.append(f"No longer covered: {', '.join(made.dropped)} (--host says what to cover).")
