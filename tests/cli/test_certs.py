@@ -68,7 +68,7 @@ def test_a_renewal_tells_what_changes() -> None:
     text = run("--force", "--host", "localhost").stdout
     assert "Kept the CA" in text
     assert "Renewed the server certificate" in text
-    assert "has to be restarted" in text
+    assert "SIGHUP" in text
     assert "No longer covered: chat.example.org" in text
     assert "CA IS ANOTHER" not in text
 
