@@ -1,14 +1,18 @@
 """Message ids and times: strictly rising ids, never falling times, whatever the clock does.
 
-An id is 128 bits in base32hex, whose characters sort as their values do: 48 bits of milliseconds
-since 1970, then 80 bits that start at random in each millisecond and count up within it.
+An id is 128 bits in base64 with an alphabet whose characters sort as their values do: 48 bits of
+milliseconds since 1970, then 80 bits that start at random in each millisecond and count up in it.
 """
 
 from __future__ import annotations
 
-import base64
+import binascii
 import secrets
 from collections.abc import Callable
+
+_STANDARD = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+_SORTING = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz~"
+_TO_SORTING = bytes.maketrans(_STANDARD, _SORTING)
 
 _LOW_BITS = 80
 # The random start leaves the top bit free, so that counting up never runs over.
@@ -45,4 +49,5 @@ class Ids:
         else:
             self._low += 1
         number = (self._ms << _LOW_BITS) | self._low
-        return base64.b32hexencode(number.to_bytes(16)).decode().rstrip("="), self._ms
+        text = binascii.b2a_base64(number.to_bytes(16), newline=False).translate(_TO_SORTING)
+        return text.rstrip(b"=").decode(), self._ms
