@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import re
 
+import structlog
 import trio
 
+from securechat.errors import StoreError
 from securechat.protocol.capabilities import CHATHISTORY
 from securechat.protocol.framing import truncate
 from securechat.protocol.registration import Registration
@@ -23,6 +25,8 @@ from securechat.server.views import names_lines, topic_lines
 from securechat.server.welcome import USERNAME_LENGTH_MAX, welcome
 from securechat.store.accounts import Account
 from securechat.store.contract import Event
+
+log = structlog.get_logger(__name__)
 
 REALNAME_BYTES_MAX = 100
 _NOT_IN_USERNAMES = re.compile(r"[^A-Za-z0-9._-]")
@@ -89,9 +93,15 @@ async def _replay(server: Server, session: Session) -> None:
     rooms = list(session.user.rooms.values())
     with session.outbox.held() as front:
         for room in rooms:
-            events = await server.store.history(
-                room.key, before=before, limit=limit, newest=True, kinds=PLAYED_KINDS
-            )
+            try:
+                events = await server.store.history(
+                    room.key, before=before, limit=limit, newest=True, kinds=PLAYED_KINDS
+                )
+            except StoreError as error:
+                log.warning("latest messages not readable", reason=str(error))
+                text = f"The latest messages of {room.name} could not be read"
+                session.send(f":{session.server_name} NOTICE {session.user.name} :{text}")
+                continue
             if events:
                 with front():
                     play(session, room.name, events, unasked=True)

@@ -10,7 +10,8 @@ import structlog
 import trio
 
 from securechat.config import limit
-from securechat.errors import StoreUnavailable
+from securechat.errors import StoreError, StoreUnavailable
+from securechat.protocol.framing import split_text
 from securechat.server.context import Server
 from securechat.store.accounts import KIND as ACCOUNT_RECORD
 from securechat.store.accounts import account_of
@@ -19,6 +20,8 @@ from securechat.store.contract import Change, Record
 SILENCE_SECONDS = 1.0
 CHANGES_SECONDS = 0.25
 LIMITS_SECONDS = 60.0
+# A notice with the longest names of server and person fits into a line.
+NOTICE_BYTES_MAX = 400
 ANNOUNCEMENT_RECORD = "announcement"
 
 log = structlog.get_logger(__name__)
@@ -84,13 +87,23 @@ async def _announcement(server: Server, record: Record) -> None:
     announce(server, str((record.value or {}).get("text", "")))
     try:
         await server.store.put([Change(record.kind, record.key, None)])
-    except StoreUnavailable as error:
+    except StoreError as error:
         log.warning("announcement not acknowledged", reason=str(error))
 
 
 def announce(server: Server, text: str) -> int:
-    """Send everybody a notice from the server, a line each; return how many sessions got it."""
-    lines = [line for line in text.splitlines() if line.strip()]
+    """Send everybody a notice from the server; return how many sessions got it.
+
+    Each line is a notice of its own, or several where it is too long for one.
+    """
+    lines = [
+        piece
+        for line in text.replace("\0", "").splitlines()
+        if line.strip()
+        for piece in split_text(line, NOTICE_BYTES_MAX)
+    ]
+    if not lines:
+        return 0
     for session in server.sessions:
         session.send(
             *(f":{session.server_name} NOTICE {session.user.name} :{line}" for line in lines)

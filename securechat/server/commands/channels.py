@@ -7,7 +7,7 @@ journal; each carries the records that it changes, and both are stored in one st
 from __future__ import annotations
 
 from securechat.protocol import replies
-from securechat.protocol.framing import truncate
+from securechat.protocol.framing import LINE_BYTES_MAX, truncate
 from securechat.protocol.message import Message
 from securechat.protocol.names import fold, is_channel, is_channel_name
 from securechat.server.commands.base import Command, Refused
@@ -92,8 +92,8 @@ async def topic(server: Server, session: Session, message: Message) -> None:
         else:
             session.reply(replies.RPL_NOTOPIC(room.name))
         return
-    limit = server.settings.topic_bytes_max
-    text = truncate(message.params[1], limit) if limit else message.params[1]
+    fits = LINE_BYTES_MAX - 2 - len(f":{session.user.source} TOPIC {room.name} :".encode())
+    text = truncate(message.params[1], min(server.settings.topic_bytes_max or fits, fits))
     changed = Room(room.name, room.key, room.created_ms, text, session.user.name, server.now_ms())
     server.journal.post(
         session,

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import structlog
 import trio
 
+from securechat.errors import StoreError
 from securechat.protocol.message import Message
 from securechat.protocol.names import conversation_with, is_channel
 from securechat.protocol.replies import Reply, fail
@@ -17,6 +19,9 @@ from securechat.server.context import Server
 from securechat.server.playback import PLAYED_KINDS, play
 from securechat.server.rendering import parse_server_time
 from securechat.server.session import Session
+from securechat.store.contract import Stored
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,18 @@ async def chathistory(server: Server, session: Session, message: Message) -> Non
         raise Refused(_invalid(subcommand, text="Too many parameters"))
     _, target, reference, limit_text = message.params
     limit = _limit(server, subcommand, limit_text)
+    try:
+        name, events = await _found(server, session, subcommand, target, reference, limit)
+    except StoreError as error:
+        log.warning("history not readable", reason=str(error))
+        raise Refused(_not_retrieved("MESSAGE_ERROR", subcommand, target)) from error
+    play(session, name, events)
+
+
+async def _found(
+    server: Server, session: Session, subcommand: str, target: str, reference: str, limit: int
+) -> tuple[str, list[Stored]]:
+    """Return the conversation's name and the events that are asked for. Raises ``StoreError``."""
     conversation = await _conversation(server, session, subcommand, target)
     after, before = conversation.floor, None
     if reference != "*" or subcommand != "LATEST":
@@ -57,7 +74,7 @@ async def chathistory(server: Server, session: Session, message: Message) -> Non
         newest=subcommand != "AFTER",
         kinds=PLAYED_KINDS,
     )
-    play(session, conversation.name, events)
+    return conversation.name, events
 
 
 def _limit(server: Server, subcommand: str, text: str) -> int:
@@ -83,8 +100,7 @@ async def _conversation(
             floor = await server.store.position_at(since) - 1
             key = conversation_with(session.user.key, account.key)
             return Conversation(key, account.name, floor)
-    text = "Messages could not be retrieved"
-    raise Refused(fail("CHATHISTORY", "INVALID_TARGET", subcommand, target, text=text))
+    raise Refused(_not_retrieved("INVALID_TARGET", subcommand, target))
 
 
 async def _positions(
@@ -99,8 +115,7 @@ async def _positions(
     if kind == "msgid" and value:
         stored = await server.store.locate(value)
         if stored is None:
-            text = "Messages could not be retrieved"
-            raise Refused(fail("CHATHISTORY", "MESSAGE_ERROR", subcommand, target, text=text))
+            raise Refused(_not_retrieved("MESSAGE_ERROR", subcommand, target))
         return stored.position, stored.position
     if kind == "timestamp":
         try:
@@ -115,6 +130,11 @@ async def _positions(
         raise Refused(_invalid(subcommand, reference, text="Invalid reference"))
     text = "Only msgid= and timestamp= are supported"
     raise Refused(fail("CHATHISTORY", "INVALID_MSGREFTYPE", subcommand, target, text=text))
+
+
+def _not_retrieved(code: str, subcommand: str, target: str) -> Reply:
+    text = "Messages could not be retrieved"
+    return fail("CHATHISTORY", code, subcommand, target, text=text)
 
 
 def _invalid(subcommand: str, text_given: str = "", *, text: str) -> Reply:
