@@ -8,6 +8,7 @@ membership is, and it stays.
 from __future__ import annotations
 
 import re
+from math import inf
 
 import structlog
 import trio
@@ -84,27 +85,36 @@ async def arrive(server: Server, session: Session) -> None:
 async def _replay(server: Server, session: Session) -> None:
     """Show each room's latest messages to a client that cannot ask for them.
 
-    What is said meanwhile waits behind them, so nothing is lost, doubled or out of order.
+    What is said meanwhile waits behind them, so nothing is lost, doubled or out of order. Where
+    there are many rooms, no more than half the outbox is filled: past its limit the session would
+    end, and the next one again.
     """
     limit = server.settings.replay_messages_max
     if not limit:
         return
+    enough = server.settings.outbox_bytes_max // 2 or inf
     before = server.delivery.position + 1
     rooms = list(session.user.rooms.values())
     with session.outbox.held() as front:
         for room in rooms:
+            if session.outbox.size > enough:
+                _tell(session, "The latest messages of the other channels are too many to show")
+                break
             try:
                 events = await server.store.history(
                     room.key, before=before, limit=limit, newest=True, kinds=PLAYED_KINDS
                 )
             except StoreError as error:
                 log.warning("latest messages not readable", reason=str(error))
-                text = f"The latest messages of {room.name} could not be read"
-                session.send(f":{session.server_name} NOTICE {session.user.name} :{text}")
+                _tell(session, f"The latest messages of {room.name} could not be read")
                 continue
             if events:
                 with front():
                     play(session, room.name, events, unasked=True)
+
+
+def _tell(session: Session, text: str) -> None:
+    session.send(f":{session.server_name} NOTICE {session.user.name} :{text}")
 
 
 def depart(server: Server, session: Session, reason: str) -> None:

@@ -9,14 +9,22 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 import trio
-from support.person import Person, connect_tcp, converse, read_to_end, user
-from support.system import NO_CONNECTION_LIMITS, PATIENCE_SECONDS, Home, Server, running_server
+from support.person import SIMPLE, Person, connect_tcp, converse, read_to_end, user
+from support.system import (
+    NO_CONNECTION_LIMITS,
+    NO_FLOOD_LIMIT,
+    PATIENCE_SECONDS,
+    Home,
+    Server,
+    running_server,
+)
 
 SILENT = 500
 LOGINS = 50
 PAUSE_SECONDS = 0.01
-ROUND_TRIP_SECONDS_MAX = 5.0
-ROUND_TRIP_SECONDS_MEDIAN = 0.5
+# On a quiet machine it is 0.1 and 0.005; a busy one must not fail the tests.
+ROUND_TRIP_SECONDS_MAX = 20.0
+ROUND_TRIP_SECONDS_MEDIAN = 1.0
 
 FEW_DESCRIPTORS = ("sh", "-c", 'ulimit -n 64 && exec "$0" "$@"')
 
@@ -164,6 +172,29 @@ async def test_fifty_logins_at_once_all_succeed_while_others_chat(home: Home) ->
         assert server.memory_mib("VmHWM") - before < STORM_MIB_MAX
         joined = {line.source.split("!")[0] for line in alice.seen if line.command == "JOIN"}
         assert joined >= set(crowd)
+
+
+async def test_a_member_of_many_busy_channels_gets_in(home: Home) -> None:
+    """What is replayed at login never fills the outbox: that would end every login at once."""
+    await home.add("alice", "bob")
+    channels = [f"#room-{number}" for number in range(20)]
+    settings = NO_FLOOD_LIMIT | {"outbox_bytes_max": 65536}
+    async with running_server(home, settings) as server:
+        async with user(server, "alice") as alice, user(server, "bob") as bob:
+            for channel in channels:
+                for person in (alice, bob):
+                    await person.send(f"JOIN {channel}")
+                    await person.expect("366", None, channel)
+                await alice.send(*[f"PRIVMSG {channel} :{'x' * 400}"] * 20)
+            await alice.ping()
+        async with user(server, "bob", caps=SIMPLE) as bob:
+            await bob.ping()
+            replayed = [line for line in bob.seen if line.command == "PRIVMSG"]
+            assert replayed[0].params[0] == channels[0]
+            assert 20 <= len(replayed) < 20 * len(channels)
+            (notice,) = [line.text for line in bob.seen if line.command == "NOTICE"]
+            assert "too many to show" in notice
+            assert len([line for line in bob.seen if line.command == "366"]) == 1 + len(channels)
 
 
 async def test_file_descriptors_run_out_and_come_back(home: Home) -> None:

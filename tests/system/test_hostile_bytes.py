@@ -54,6 +54,7 @@ async def test_garbage_on_the_tls_port_is_closed_with_one_line_in_the_log(
         user(server, "alice") as alice,
         user(server, "bob") as bob,
     ):
+        await server.logged("logged in", count=2)
         before = len(server.rows())
         async with await connect_tcp(server) as stream:
             await stream.send_all(data)
