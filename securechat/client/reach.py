@@ -39,27 +39,30 @@ async def reach(dial: Dial, host: str, port: int, vouching: str) -> Link:
     Raises ``TrustError`` where it was refused, and ``ConnectFailed`` for everything that may be
     better another time.
     """
-    link: Link | None = None
     try:
         with trio.fail_after(REACH_SECONDS_MAX):
-            link = await dial(host, port)
-            await link.handshake()
-    except BaseException as error:
-        if link is not None:
-            link.close()
-        match error:
-            case HandshakeFailed(verify_code=int()):
-                raise explain(host, error, vouching) from error
-            case HandshakeFailed():
-                raise ConnectFailed(
-                    f"No TLS connection to {host} port {port}: {error}. Is it a SecureChat server?"
-                ) from error
-            case ConnectionLost():
-                raise ConnectFailed(_sentence(error)) from error
-            case trio.TooSlowError():
-                raise ConnectFailed(
-                    f"No answer from {host} port {port} in {REACH_SECONDS_MAX} seconds."
-                ) from error
+            return await _open(dial, host, port)
+    except HandshakeFailed as error:
+        if error.verify_code is not None:
+            raise explain(host, error, vouching) from error
+        raise ConnectFailed(
+            f"No TLS connection to {host} port {port}: {error}. Is it a SecureChat server?"
+        ) from error
+    except ConnectionLost as error:
+        raise ConnectFailed(_sentence(error)) from error
+    except trio.TooSlowError as error:
+        raise ConnectFailed(
+            f"No answer from {host} port {port} in {REACH_SECONDS_MAX} seconds."
+        ) from error
+
+
+async def _open(dial: Dial, host: str, port: int) -> Link:
+    """Return a link whose handshake is done; one that fails, or is cancelled, is closed."""
+    link = await dial(host, port)
+    try:
+        await link.handshake()
+    except BaseException:
+        link.close()
         raise
     return link
 

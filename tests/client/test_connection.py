@@ -418,10 +418,9 @@ async def test_errors_of_the_body_come_out_as_they_are(
         async with dialled():
             raise ZeroDivisionError
     mine = ExceptionGroup("mine", [KeyError("x")])
-    with pytest.raises(ExceptionGroup, match="mine") as caught:
+    with pytest.RaisesGroup(KeyError, match="mine"):
         async with dialled():
             raise mine
-    assert caught.value.exceptions == mine.exceptions
     await trio.testing.wait_all_tasks_blocked()
     assert server.sessions == []
 
@@ -438,9 +437,8 @@ async def test_two_errors_stay_together(
             finally:
                 raise KeyError("mine")
 
-    with pytest.raises(ExceptionGroup) as caught:
+    with pytest.RaisesGroup(KeyError, LoginRefused):
         await fail()
-    assert {type(error) for error in caught.value.exceptions} == {KeyError, LoginRefused}
 
 
 async def test_the_events_end_when_the_client_quits(
