@@ -170,6 +170,7 @@ async def test_fifty_logins_at_once_all_succeed_while_others_chat(home: Home) ->
                     nursery.start_soon(come_in, name)
         assert sorted(arrived) == sorted(crowd)
         assert server.memory_mib("VmHWM") - before < STORM_MIB_MAX
+        await alice.ping()
         joined = {line.source.split("!")[0] for line in alice.seen if line.command == "JOIN"}
         assert joined >= set(crowd)
 

@@ -93,7 +93,7 @@ async def test_an_unreadable_certificate_or_key(home: Home, name: str) -> None:
     path.chmod(0)
     sentence = await complaint(home)
     assert str(path) in sentence
-    assert "ermission" in sentence
+    assert "This user may not read" in sentence
 
 
 async def test_a_port_in_use(home: Home, taken_port: int) -> None:
