@@ -34,7 +34,6 @@ def _names(_context: click.Context, _option: click.Parameter, value: str) -> tup
 @click.group()
 def main() -> None:
     """Measure SecureChat, beside other servers where they are installed."""
-    signal.signal(signal.SIGTERM, _terminate)
 
 
 @main.command()
@@ -179,4 +178,5 @@ def _terminate(_number: int, _frame: FrameType | None) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _terminate)
     main(prog_name="python -m benchmarks")

@@ -8,6 +8,7 @@ import ssl
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -78,7 +79,14 @@ def to_record(rows: Sequence[Row], settings: Settings) -> dict[str, object]:
 
 def table(rows: Sequence[Row], settings: Settings) -> Table:
     """Return the rows that have a result as a table."""
-    made = Table(title=f"Fan-out to {settings.receivers} receivers over TLS", title_justify="left")
+    made = Table(
+        title=f"Fan-out to {settings.receivers} receivers over TLS",
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+        show_edge=False,
+    )
     made.add_column("server", no_wrap=True)
     for heading in (
         f"CPU µs\n{settings.rate:g}/s",

@@ -18,6 +18,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from benchmarks.fanout import ROOT, Certificate
@@ -142,7 +143,11 @@ def run(
 def table(result: StormResult) -> Table:
     """Return the figures as a table."""
     made = Table(
-        title=f"{result.logins} logins at once while {result.chatters} chat", title_justify="left"
+        title=f"{result.logins} logins at once while {result.chatters} chat",
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        show_edge=False,
     )
     for heading in ("", "in calm", "in the storm"):
         made.add_column(heading, justify="right" if heading else "left")
