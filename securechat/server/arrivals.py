@@ -36,6 +36,9 @@ _NOT_IN_USERNAMES = re.compile(r"[^A-Za-z0-9._-]")
 def find_or_make_user(server: Server, account: Account, registration: Registration) -> User:
     """Return the account's user, as the first of its sessions described it."""
     user = server.directory.users.get(account.key)
+    if user is not None and user.account_id != account.id:
+        _displace(server, user)
+        user = None
     if user is None:
         # "~" says that nobody has verified the name before "@" (Modern IRC, "Client to Server").
         username = "~" + _NOT_IN_USERNAMES.sub("", registration.username)
@@ -124,8 +127,19 @@ def depart(server: Server, session: Session, reason: str) -> None:
     for room in user.rooms.values():
         room.detach(session)
     user.sessions.pop(session, None)
-    if user.sessions or server.directory.users.get(user.key) is not user:
-        return
+    if not user.sessions and server.directory.users.get(user.key) is user:
+        _leave(server, user, reason)
+
+
+def _displace(server: Server, user: User) -> None:
+    """Have a user gone whose account was removed, for one with the same name is about to come."""
+    reason = "Your account was removed"
+    for session in user.sessions:
+        session.end(reason)
+    _leave(server, user, reason)
+
+
+def _leave(server: Server, user: User, reason: str) -> None:
     del server.directory.users[user.key]
     peers = server.directory.peers_of(user)
     for room in list(user.rooms.values()):

@@ -90,6 +90,8 @@ def _stage(server: Server, seconds: float) -> Iterator[None]:
     """
     with trio.fail_after(limit(seconds)) as scope:
         server.logins[scope] = None
+        if server.draining:
+            scope.cancel()  # it was accepted a moment before the stop
         try:
             yield
         finally:

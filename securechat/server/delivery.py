@@ -99,17 +99,20 @@ class Delivery:
         if room is None:
             room = Room(event.target, event.conversation, event.time_ms)
             self._directory.rooms[room.key] = room
-        user = self._directory.users.get(event.account)
+        origin = self._journal.origin(event.msgid)
+        present = self._directory.users.get(event.account)
+        # Who left while the commit took its time is a member all the same, as the record says.
+        user = present or (origin.user if origin is not None else None)
         if user is not None:
             # The text of a JOIN in the journal is the role that it came with.
             member = Member(user.name, user.account_id, event.time_ms, event.text)
             room.members[user.key] = member
-            if room.key not in user.rooms:
-                room.enter(user)
-                self._show(room, event)
-                for session in user.sessions:
-                    session.send(*topic_lines(session, room), *names_lines(session, room))
-        _answered(self._journal.origin(event.msgid))
+        if present is not None and room.key not in present.rooms:
+            room.enter(present)
+            self._show(room, event)
+            for session in present.sessions:
+                session.send(*topic_lines(session, room), *names_lines(session, room))
+        _answered(origin)
 
     def _part(self, event: Event) -> None:
         room = self._directory.rooms.get(event.conversation)
