@@ -244,6 +244,30 @@ async def test_an_account_made_anew_inherits_no_channels(
         assert not [line for line in lines if "#secret" in line]
 
 
+async def test_an_account_made_anew_at_once_displaces_what_is_left_of_the_old_one(
+    folder: Path, autojump_clock: MockClock
+) -> None:
+    """Before the watcher has looked: the old sessions go, the new one has nothing of theirs."""
+    async with open_house(folder) as house:
+        old = await house.login("alice")
+        bob = await house.login("bob")
+        await old.ask("JOIN #secret")
+        await bob.ask("JOIN #secret")
+        await house.accounts.remove("alice")
+        hashed = await house.hasher.hash(password_of("alice"))
+        await house.accounts.add(NewAccount("alice", hashed))
+        lines = await welcomed(house, "alice")
+        assert not [line for line in lines if "#secret" in line]
+        assert (await old.rest())[-1] == "ERROR :Closing link: Your account was removed"
+        assert await bob.sync() == [
+            f"{ALICE} QUIT :Your account was removed",
+            f"{ALICE} JOIN #lobby",
+        ]
+        await trio.sleep(1)
+        assert list(house.server.directory.users["alice"].rooms) == ["#lobby"]
+        assert len(house.server.directory.users["alice"].sessions) == 1
+
+
 async def test_those_who_share_several_channels_see_one_quit(
     folder: Path, autojump_clock: MockClock
 ) -> None:

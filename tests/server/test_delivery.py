@@ -132,6 +132,25 @@ async def test_who_joins_sees_what_is_said_from_then_on(
         assert not any(line.endswith("3") for line in await alice.sync())
 
 
+async def test_who_leaves_before_a_join_is_stored_is_a_member_all_the_same(
+    folder: Path, autojump_clock: MockClock
+) -> None:
+    """What the record says holds at the next login, and not only after the next start."""
+    async with shaky_house(folder) as (house, between):
+        alice = await house.login("alice")
+        bob = await house.login("bob")
+        gate = between.closed["append"] = trio.Event()
+        await alice.send("JOIN #slow")
+        await wait_all_tasks_blocked()
+        next(iter(house.server.directory.users["alice"].sessions)).end("Gone")
+        await alice.rest()
+        assert set(house.server.directory.users) == {"bob"}
+        gate.set()
+        await bob.sync()
+        alice = await house.login("alice")
+        assert set(house.server.directory.users["alice"].rooms) == {"#lobby", "#slow"}
+
+
 async def test_events_that_another_process_appended_are_delivered_too(
     folder: Path, autojump_clock: MockClock
 ) -> None:

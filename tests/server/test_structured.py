@@ -25,7 +25,7 @@ from securechat.store.contract import Event, Stored
 from securechat.store.database import FILE_NAME
 from securechat.store.runner import inline
 from securechat.store.sqlite import open_store
-from securechat.transport.memory import MemoryWire
+from securechat.transport.memory import MemoryWire, PlainLink, memory_wires
 
 
 class Bug(Exception):
@@ -212,6 +212,18 @@ async def test_stopping_ends_by_its_deadline_though_somebody_never_reads(
     assert_closed(house)
     # What it would still find is in order, up to where it was cut off.
     assert await deaf.rest() == [f":bob!~bob@securechat.internal PRIVMSG #lobby :{0:400}"]
+
+
+async def test_a_connection_that_came_in_at_the_last_moment_does_not_hold_up_a_stop(
+    folder: Path, autojump_clock: MockClock
+) -> None:
+    async with open_house(folder) as house:
+        ours, theirs = memory_wires()
+        house.running.serve_link(PlainLink(theirs))
+        start = trio.current_time()
+    assert trio.current_time() == start
+    assert is_closed(theirs)
+    ours.close()
 
 
 async def test_a_stop_without_a_deadline_lets_everybody_finish(
