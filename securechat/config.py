@@ -167,6 +167,7 @@ class Settings:
     )
     history_page_max: int = declare(100, "Most that one request of history gets.", unit="messages")
     channels_per_account_max: int = declare(100, "Channels that one account may be in.")
+    monitor_targets_max: int = declare(100, "Names that one session may monitor.")
     topic_bytes_max: int = declare(390, "Longest topic of a channel.", unit="bytes")
     away_bytes_max: int = declare(200, "Longest away message.", unit="bytes")
 

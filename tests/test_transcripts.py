@@ -69,7 +69,7 @@ class Stage(AsyncExitStack):
         elif match := re.fullmatch(r"\* (\w+) connects", step):
             self._people[match[1]] = await (await self._opened()).visit()
         elif match := re.fullmatch(
-            r"\* (\w+)(?: as (\w+))?(?: with ([\w/ -]+?))?( showing)?", step
+            r"\* (\w+)(?: as (\w+))?(?: with ([\w/. -]+?))?( showing)?", step
         ):
             await self._login(match[1], match[2] or match[1], match[3] or "", not match[4])
         elif match := re.fullmatch(r"(\w+)> (.*)", step):

@@ -26,28 +26,51 @@ class Capability:
 
 CAPABILITIES: tuple[Capability, ...] = (
     Capability("sasl", "extensions/sasl-3.2", "PLAIN"),
+    Capability("account-notify", "extensions/account-notify"),
     Capability("account-tag", "extensions/account-tag"),
+    Capability("away-notify", "extensions/away-notify"),
     Capability("batch", "extensions/batch"),
     Capability("cap-notify", "extensions/capability-negotiation"),
+    Capability("chghost", "extensions/chghost"),
     Capability("draft/chathistory", "extensions/chathistory"),
+    Capability("draft/extended-isupport", "extensions/extended-isupport"),
+    Capability("draft/pre-away", "extensions/pre-away"),
     Capability("echo-message", "extensions/echo-message"),
+    Capability("extended-join", "extensions/extended-join"),
+    Capability("extended-monitor", "extensions/extended-monitor"),
+    Capability("labeled-response", "extensions/labeled-response"),
     Capability("message-tags", "extensions/message-tags"),
+    Capability("multi-prefix", "extensions/multi-prefix"),
+    Capability("no-implicit-names", "extensions/no-implicit-names"),
     Capability("server-time", "extensions/server-time"),
+    Capability("setname", "extensions/setname"),
+    Capability("soju.im/account-required", "soju: doc/ext/account-required"),
+    Capability("standard-replies", "extensions/standard-replies"),
+    Capability("userhost-in-names", "extensions/userhost-in-names"),
+    Capability("znc.in/self-message", "ZNC: self-message"),
 )
 
 BITS = {capability.name: 1 << place for place, capability in enumerate(CAPABILITIES)}
 
 ACCOUNT_TAG = BITS["account-tag"]
+AWAY_NOTIFY = BITS["away-notify"]
 BATCH = BITS["batch"]
 CAP_NOTIFY = BITS["cap-notify"]
 CHATHISTORY = BITS["draft/chathistory"]
 ECHO_MESSAGE = BITS["echo-message"]
+EXTENDED_ISUPPORT = BITS["draft/extended-isupport"]
+EXTENDED_JOIN = BITS["extended-join"]
+EXTENDED_MONITOR = BITS["extended-monitor"]
+LABELED_RESPONSE = BITS["labeled-response"]
 MESSAGE_TAGS = BITS["message-tags"]
+MULTI_PREFIX = BITS["multi-prefix"]
+NO_IMPLICIT_NAMES = BITS["no-implicit-names"]
+PRE_AWAY = BITS["draft/pre-away"]
 SASL = BITS["sasl"]
+SELF_MESSAGE = BITS["znc.in/self-message"]
 SERVER_TIME = BITS["server-time"]
-
-# A CAP line's room for names: the longest server and nick are far below what is left of 512.
-_NAMES_ROOM = 350
+SETNAME = BITS["setname"]
+USERHOST_IN_NAMES = BITS["userhost-in-names"]
 
 
 def names_of(enabled: int) -> list[str]:
@@ -126,5 +149,5 @@ def _listing(start: str, names: Sequence[str], several: bool) -> list[str]:
     """Return one line, or several marked by ``*`` for clients that know these (302)."""
     if not several:
         return [f"{start} :{' '.join(names)}"]
-    lines = in_lines(names, _NAMES_ROOM) or [""]
+    lines = in_lines(names, LINE_BYTES_MAX - 2 - len(f"{start} * :".encode())) or [""]
     return [f"{start} * :{line}" for line in lines[:-1]] + [f"{start} :{lines[-1]}"]

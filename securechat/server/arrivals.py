@@ -14,22 +14,24 @@ import structlog
 import trio
 
 from securechat.errors import StoreError
-from securechat.protocol.capabilities import CHATHISTORY
+from securechat.protocol import replies
+from securechat.protocol.capabilities import AWAY_NOTIFY, CHATHISTORY
 from securechat.protocol.framing import truncate
 from securechat.protocol.registration import Registration
+from securechat.server import monitors
 from securechat.server.context import Server
-from securechat.server.delivery import show_to
+from securechat.server.delivery import show_join, show_to
 from securechat.server.playback import PLAYED_KINDS, play
+from securechat.server.rendering import render_join
 from securechat.server.room import User
 from securechat.server.session import Session
-from securechat.server.views import names_lines, topic_lines
-from securechat.server.welcome import USERNAME_LENGTH_MAX, welcome
+from securechat.server.views import entry_lines
+from securechat.server.welcome import REALNAME_BYTES_MAX, USERNAME_LENGTH_MAX, welcome
 from securechat.store.accounts import Account
 from securechat.store.contract import Event
 
 log = structlog.get_logger(__name__)
 
-REALNAME_BYTES_MAX = 100
 _NOT_IN_USERNAMES = re.compile(r"[^A-Za-z0-9._-]")
 
 
@@ -60,9 +62,12 @@ def find_or_make_user(server: Server, account: Account, registration: Registrati
 async def arrive(server: Server, session: Session) -> None:
     """Admit a session: welcome it, let it into its rooms, show it what was said last."""
     user = session.user
+    first = not user.sessions
     server.sessions[session] = None
-    if not user.sessions:
+    user.sessions[session] = None
+    if first:
         server.directory.users[user.key] = user
+        user.refresh_away()
         rooms = [server.lobby]
         rooms += [
             room
@@ -70,17 +75,17 @@ async def arrive(server: Server, session: Session) -> None:
             if room is not server.lobby
         ]
         for room in rooms:
-            show_to(list(room.present.values()), _seen(server, user, "JOIN", room.name))
+            show_join(room, user, seen(server, user, "JOIN", room.name), None)
             room.enter(user)
-    user.sessions[session] = None
-    session.reply(*welcome(server, session))
+        monitors.tell(server, user, replies.RPL_MONONLINE(text=user.source))
+    session.send(*welcome(server, session))
     for room in user.rooms.values():
         room.attach(session)
-        session.send(
-            f":{user.source} JOIN {room.name}",
-            *topic_lines(session, room),
-            *names_lines(session, room),
-        )
+        event = seen(server, user, "JOIN", room.name)
+        session.outbox.put(render_join(event, session.shape, user.realname))
+        session.send(*entry_lines(session, room))
+    if not first:
+        announce_away(server, user)
     if not session.enabled & CHATHISTORY:
         await _replay(server, session)
 
@@ -127,7 +132,12 @@ def depart(server: Server, session: Session, reason: str) -> None:
     for room in user.rooms.values():
         room.detach(session)
     user.sessions.pop(session, None)
-    if not user.sessions and server.directory.users.get(user.key) is user:
+    monitors.forget(server, session)
+    if server.directory.users.get(user.key) is not user:
+        return
+    if user.sessions:
+        announce_away(server, user)
+    else:
         _leave(server, user, reason)
 
 
@@ -145,9 +155,17 @@ def _leave(server: Server, user: User, reason: str) -> None:
     for room in list(user.rooms.values()):
         room.leave(user)
     if not server.draining:
-        show_to(peers, _seen(server, user, "QUIT", "", reason))
+        show_to(peers, seen(server, user, "QUIT", "", reason))
+        monitors.tell(server, user, replies.RPL_MONOFFLINE(text=user.name))
 
 
-def _seen(server: Server, user: User, kind: str, target: str, text: str = "") -> Event:
+def announce_away(server: Server, user: User) -> None:
+    """Tell who wants to know (away-notify) where a user is away or back by all sessions."""
+    if user.refresh_away():
+        line = f":{user.source} AWAY :{user.away}" if user.away else f":{user.source} AWAY"
+        monitors.tell_watchers(server, user, line, AWAY_NOTIFY)
+
+
+def seen(server: Server, user: User, kind: str, target: str, text: str = "") -> Event:
     """Return an event that is shown and not kept."""
     return Event("", server.now_ms(), kind, user.key, user.source, "", target, text)

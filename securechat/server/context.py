@@ -31,6 +31,7 @@ def wall_clock_ms() -> int:
 class Server:
     """The server's parts. ``tls`` is replaced whole when certificates are read again.
 
+    ``monitors`` says who is told about whom (by account key).
     ``logins`` holds the scopes of the connections that have not logged in yet, ``farewells``
     those of the sessions that say their last words; ``drain_deadline`` ends these when stopping.
     """
@@ -50,6 +51,7 @@ class Server:
     sessions: dict[Session, None] = field(default_factory=dict)
     logins: dict[trio.CancelScope, None] = field(default_factory=dict)
     farewells: dict[trio.CancelScope, None] = field(default_factory=dict)
+    monitors: dict[str, dict[Session, None]] = field(default_factory=dict)
     draining: bool = False
     drain_deadline: float = math.inf
 

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from securechat.protocol.capabilities import ECHO_MESSAGE
+from securechat.protocol.capabilities import AWAY_NOTIFY, ECHO_MESSAGE, SELF_MESSAGE
 from securechat.protocol.names import fold, is_channel
 from securechat.server.directory import Directory
 from securechat.server.journal import Journal
-from securechat.server.rendering import render
+from securechat.server.rendering import render, render_join
 from securechat.server.room import Member, Room, User
 from securechat.server.session import Session
-from securechat.server.views import names_lines, topic_lines
+from securechat.server.views import entry_lines
 from securechat.store.contract import Event, Store, Stored
 
 MESSAGES = frozenset({"PRIVMSG", "NOTICE"})
@@ -71,26 +71,31 @@ class Delivery:
                 lines = [render(event, shape) for event in events]
                 joined = b"".join(lines)
                 for session in sessions:
-                    if session not in senders or session.enabled & ECHO_MESSAGE:
+                    if session not in senders:
                         session.outbox.put(joined)
-                    else:
-                        others = zip(lines, origins, strict=True)
-                        mine_left_out = [line for line, origin in others if origin is not session]
-                        if mine_left_out:
-                            session.outbox.put(b"".join(mine_left_out))
+                        continue
+                    for line, origin in zip(lines, origins, strict=True):
+                        _give(session, line, origin)
         for origin in origins:
-            if origin is not None:
-                origin.answered()
+            _answered(origin)
 
     def _direct(self, event: Event) -> None:
-        """Show a message to the other person, and to the sender's own other sessions."""
+        """Show a message to the other person, and to the sender's own other sessions.
+
+        A session that writes to its own user gets it twice with echo-message, as receipt and as
+        message; the receipt alone has the label (labeled-response, "Tag value").
+        """
         origin = self._journal.origin(event.msgid)
-        recipient = fold(event.target)
-        for key in dict.fromkeys((recipient, event.account)):
-            user = self._directory.users.get(key)
-            for session in user.sessions if user is not None else ():
-                wanted = key == recipient or session.enabled & ECHO_MESSAGE
-                if session is not origin or wanted:
+        recipient = self._directory.users.get(fold(event.target))
+        sender = self._directory.users.get(event.account)
+        if origin is not None:
+            _give(origin, render(event, origin.shape), origin)
+        for session in recipient.sessions if recipient is not None else ():
+            session.outbox.put(render(event, session.shape))
+        if sender is not None and sender is not recipient:
+            for session in sender.sessions:
+                # A client that does not expect its own words would take them for the other's.
+                if session is not origin and session.enabled & (ECHO_MESSAGE | SELF_MESSAGE):
                     session.outbox.put(render(event, session.shape))
         _answered(origin)
 
@@ -109,36 +114,67 @@ class Delivery:
             room.members[user.key] = member
         if present is not None and room.key not in present.rooms:
             room.enter(present)
-            self._show(room, event)
+            show_join(room, present, event, origin)
             for session in present.sessions:
-                session.send(*topic_lines(session, room), *names_lines(session, room))
+                lines = entry_lines(session, room)
+                if session is origin:
+                    session.send(*lines)
+                else:
+                    session.push(*lines)
         _answered(origin)
 
     def _part(self, event: Event) -> None:
+        origin = self._journal.origin(event.msgid)
         room = self._directory.rooms.get(event.conversation)
         if room is not None:
             user = self._directory.users.get(event.account)
             if user is not None and room.key in user.rooms:
-                self._show(room, event)
+                _show(room, event, origin)
                 room.leave(user)
             room.members.pop(event.account, None)
-        _answered(self._journal.origin(event.msgid))
+        _answered(origin)
 
     def _topic(self, event: Event) -> None:
+        origin = self._journal.origin(event.msgid)
         room = self._directory.rooms.get(event.conversation)
         if room is not None:
             room.topic = event.text
             room.topic_by = event.source.partition("!")[0]
             room.topic_ms = event.time_ms
-            self._show(room, event)
-        _answered(self._journal.origin(event.msgid))
+            _show(room, event, origin)
+        _answered(origin)
 
-    @staticmethod
-    def _show(room: Room, event: Event) -> None:
-        for shape, sessions in room.by_shape.items():
-            data = render(event, shape)
-            for session in sessions:
+
+def _show(room: Room, event: Event, origin: Session | None) -> None:
+    """Show an event to everybody present, the one who caused it included."""
+    for shape, sessions in room.by_shape.items():
+        data = render(event, shape)
+        for session in sessions:
+            if session is origin:
+                session.receive_own(data)
+            else:
                 session.outbox.put(data)
+
+
+def show_join(room: Room, user: User, event: Event, origin: Session | None) -> None:
+    """Show that a user entered, and to those who want to know, that the user is away."""
+    for shape, sessions in room.by_shape.items():
+        data = render_join(event, shape, user.realname)
+        for session in sessions:
+            if session is origin:
+                session.receive_own(data)
+            else:
+                session.outbox.put(data)
+            if user.away and session.enabled & AWAY_NOTIFY and session.user is not user:
+                session.push(f":{user.source} AWAY :{user.away}")
+
+
+def _give(session: Session, line: bytes, origin: Session | None) -> None:
+    """Give a message to a session; its own only as the echo that it asked for."""
+    if session is not origin:
+        session.outbox.put(line)
+    elif session.enabled & ECHO_MESSAGE:
+        session.receive_own(line)
 
 
 def show_to(users: Sequence[User], event: Event) -> None:

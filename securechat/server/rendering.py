@@ -9,11 +9,17 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from functools import lru_cache
 
-from securechat.protocol.capabilities import ACCOUNT_TAG, BATCH, MESSAGE_TAGS, SERVER_TIME
+from securechat.protocol.capabilities import (
+    ACCOUNT_TAG,
+    BATCH,
+    EXTENDED_JOIN,
+    MESSAGE_TAGS,
+    SERVER_TIME,
+)
 from securechat.protocol.message import format_tags
 from securechat.store.contract import Event
 
-SHAPE_MASK = MESSAGE_TAGS | SERVER_TIME | ACCOUNT_TAG
+SHAPE_MASK = MESSAGE_TAGS | SERVER_TIME | ACCOUNT_TAG | EXTENDED_JOIN
 
 _TEXT_ALWAYS = frozenset({"PRIVMSG", "NOTICE", "TOPIC"})
 _TEXT_IF_ANY = frozenset({"PART", "QUIT"})
@@ -67,3 +73,9 @@ def line_for(event: Event, text: str | None = None) -> str:
 def render(event: Event, shape: int) -> bytes:
     """Return the bytes for sessions of this shape."""
     return f"{tags_for(event, shape)}{line_for(event)}\r\n".encode()
+
+
+def render_join(event: Event, shape: int, realname: str) -> bytes:
+    """Return a JOIN's bytes, with account and realname where ``extended-join`` is known."""
+    more = f" {event.source.partition('!')[0]} :{realname}" if shape & EXTENDED_JOIN else ""
+    return f"{tags_for(event, shape)}{line_for(event)}{more}\r\n".encode()

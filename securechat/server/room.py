@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from securechat.server.session import Session
 
+# The roles in a room, the highest first: the mode's letter, and its sign before a name.
+PREFIXES = {"o": "@", "h": "%", "v": "+"}
+
 CHANNEL_RECORD = "channel"
 MEMBER_RECORD = "member"
 
@@ -65,6 +68,17 @@ class User:
     def source(self) -> str:
         """The prefix of what this user sends: ``nick!user@host``."""
         return f"{self.name}!{self.username}@{self.host}"
+
+    def refresh_away(self) -> bool:
+        """Follow the sessions: away when all of them are; return whether that changed.
+
+        What a person wrote counts before ``*``, which only says that nobody is there (pre-away).
+        """
+        before = self.away
+        texts = [session.away for session in self.sessions]
+        written = [text for text in texts if text != "*"]
+        self.away = (written or texts or [""])[-1] if all(texts) else ""
+        return self.away != before
 
 
 @dataclass(slots=True, eq=False)
@@ -135,10 +149,15 @@ class Room:
         for sessions in self.by_shape.values():
             yield from sessions
 
-    def prefix_of(self, key: str) -> str:
-        """Return what stands before a member's name in lists of names."""
+    def prefix_of(self, key: str, *, several: bool = False) -> str:
+        """Return what stands before a member's name in lists: the highest role's sign, or all."""
         member = self.members.get(key)
-        return "@" if member is not None and member.role == "o" else ""
+        signs = (
+            "".join(PREFIXES[letter] for letter in PREFIXES if letter in member.role)
+            if member
+            else ""
+        )
+        return signs if several else signs[:1]
 
 
 def member_key(room_key: str, account_key: str) -> str:

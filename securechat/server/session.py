@@ -5,17 +5,22 @@ It knows its user and its outbox, but neither sockets nor tasks; ``connection.py
 Answers keep the order of the commands: what a session posted is *pending* until delivery or a
 failure has answered it, and every command that does not itself post a message waits until nothing
 is pending. So a PONG means that everything before the PING was committed and delivered.
+
+What answers this session's own commands goes through ``send``, ``reply`` and ``receive_own``: while
+a labeled command runs these are gathered. What others cause goes through ``push`` and never is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import trio
 
 from securechat.protocol.capabilities import Negotiation
 from securechat.protocol.replies import Reply, fail
+from securechat.server.labels import labeled
 from securechat.server.limits import Bucket
 from securechat.server.outbox import Outbox
 from securechat.server.rendering import SHAPE_MASK
@@ -29,14 +34,17 @@ class Session:
     """One connection of a user's. ``end`` (given by the connection) ends it, with a reason."""
 
     __slots__ = (
+        "_answers",
         "_pending",
         "_settled",
         "address",
+        "away",
         "credential",
         "end",
         "heard_at",
         "history_budget",
         "message_budget",
+        "monitored",
         "negotiation",
         "opened_ms",
         "outbox",
@@ -77,6 +85,9 @@ class Session:
         self.pinged = False
         self.end = end
         self.shape = negotiation.enabled & SHAPE_MASK
+        self.away = ""
+        self.monitored: dict[str, str] = {}
+        self._answers: list[str] | None = None
         self._pending = 0
         self._settled: trio.Event | None = None
 
@@ -101,8 +112,34 @@ class Session:
                 room.attach(self)
 
     def send(self, *lines: str) -> None:
-        """Send whole lines, given without CR LF."""
-        self.outbox.put("".join(f"{line}\r\n" for line in lines).encode())
+        """Answer with whole lines, given without CR LF."""
+        if self._answers is not None:
+            self._answers.extend(lines)
+        else:
+            self.push(*lines)
+
+    def push(self, *lines: str) -> None:
+        """Send whole lines that are no answer to this session, given without CR LF."""
+        if lines:
+            self.outbox.put("".join(f"{line}\r\n" for line in lines).encode())
+
+    def receive_own(self, data: bytes) -> None:
+        """Take lines that this session's own events became."""
+        if self._answers is not None:
+            self._answers.extend(data.decode().splitlines())
+        else:
+            self.outbox.put(data)
+
+    @asynccontextmanager
+    async def labeling(self, label: str) -> AsyncIterator[None]:
+        """Gather what answers one command, and send it with its label when all is settled."""
+        self._answers = []
+        try:
+            yield
+            await self.settled()
+        finally:
+            answers, self._answers = self._answers, None
+            self.push(*labeled(label, answers, self.server_name))
 
     def reply(self, *replies: Reply) -> None:
         """Send replies, addressed to this user."""

@@ -8,12 +8,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from securechat.protocol import replies
+from securechat.protocol.capabilities import (
+    MULTI_PREFIX,
+    NO_IMPLICIT_NAMES,
+    USERHOST_IN_NAMES,
+)
 from securechat.protocol.framing import LINE_BYTES_MAX
 from securechat.protocol.replies import in_lines
 
 if TYPE_CHECKING:
     from securechat.server.room import Room
     from securechat.server.session import Session
+
+
+def entry_lines(session: Session, room: Room) -> list[str]:
+    """Return what follows a session's own JOIN: the topic, and the names unless not wanted."""
+    names = [] if session.enabled & NO_IMPLICIT_NAMES else names_lines(session, room)
+    return [*topic_lines(session, room), *names]
 
 
 def topic_lines(session: Session, room: Room) -> list[str]:
@@ -33,7 +44,12 @@ def names_lines(session: Session, room: Room) -> list[str]:
     """Return RPL_NAMREPLY lines for who is present, and RPL_ENDOFNAMES."""
     nick, server = session.user.name, session.server_name
     head = f":{server} {replies.RPL_NAMREPLY.code} {nick} = {room.name} :"
-    names = (f"{room.prefix_of(key)}{user.name}" for key, user in room.present.items())
+    several = bool(session.enabled & MULTI_PREFIX)
+    whole = session.enabled & USERHOST_IN_NAMES
+    names = (
+        f"{room.prefix_of(key, several=several)}{user.source if whole else user.name}"
+        for key, user in room.present.items()
+    )
     lines = in_lines(names, LINE_BYTES_MAX - 2 - len(head.encode()))
     return [
         *(head + line for line in lines),

@@ -6,10 +6,12 @@ rooms and their latest messages, is ``arrivals.py``.
 
 from __future__ import annotations
 
+import secrets
 from datetime import UTC, datetime
 
 import securechat
 from securechat.protocol import replies
+from securechat.protocol.capabilities import BATCH, EXTENDED_ISUPPORT
 from securechat.protocol.framing import LINE_BYTES_MAX
 from securechat.protocol.names import ACCOUNT_LENGTH_MAX, CHANNEL_BYTES_MAX
 from securechat.protocol.replies import Reply, in_lines
@@ -17,24 +19,43 @@ from securechat.server.context import Server
 from securechat.server.session import Session
 
 USERNAME_LENGTH_MAX = 18
+REALNAME_BYTES_MAX = 100
 TARGETS_MAX = 4
 # RPL_ISUPPORT has at most 13 tokens a line, besides the nick and the text.
 _TOKENS_PER_LINE = 12
 
 
-def welcome(server: Server, session: Session) -> list[Reply]:
-    """Return 001 to 005, LUSERS and the MOTD."""
+def welcome(server: Server, session: Session) -> list[str]:
+    """Return 001 to 005, LUSERS and the MOTD, as lines without CR LF."""
     settings, user = server.settings, session.user
     version = f"securechat-{securechat.__version__}"
     started = datetime.fromtimestamp(server.started_ms / 1000, UTC).isoformat(" ", "seconds")
-    return [
+    greeting = [
         replies.RPL_WELCOME(text=f"Welcome to {settings.network}, {user.name}"),
         replies.RPL_YOURHOST(text=f"Your host is {settings.server_name}, running {version}"),
         replies.RPL_CREATED(text=f"This server was started {started}"),
         replies.RPL_MYINFO(settings.server_name, version, "o", "n", "o"),
-        *isupport(server),
-        *lusers(server),
-        *motd(server),
+    ]
+    after = [*lusers(server), *motd(server)]
+    return [
+        *(reply.line(settings.server_name, user.name) for reply in greeting),
+        *isupport_lines(server, session),
+        *(reply.line(settings.server_name, user.name) for reply in after),
+    ]
+
+
+def isupport_lines(server: Server, session: Session) -> list[str]:
+    """Return RPL_ISUPPORT lines, in a batch where ``extended-isupport`` asks for it."""
+    name = server.settings.server_name
+    lines = [reply.line(name, session.user.name) for reply in isupport(server)]
+    wanted = EXTENDED_ISUPPORT | BATCH
+    if session.enabled & wanted != wanted:
+        return lines
+    batch = secrets.token_hex(4)
+    return [
+        f":{name} BATCH +{batch} draft/isupport",
+        *(f"@batch={batch} {line}" for line in lines),
+        f":{name} BATCH -{batch}",
     ]
 
 
@@ -50,7 +71,9 @@ def isupport(server: Server) -> list[Reply]:
         "CHANTYPES": "#",
         "CHATHISTORY": settings.history_page_max,
         "LINELEN": LINE_BYTES_MAX,
+        "MONITOR": settings.monitor_targets_max or "",
         "MSGREFTYPES": "msgid,timestamp",
+        "NAMELEN": REALNAME_BYTES_MAX,
         "NETWORK": settings.network,
         "NICKLEN": ACCOUNT_LENGTH_MAX,
         "PREFIX": "(o)@",
@@ -59,6 +82,7 @@ def isupport(server: Server) -> list[Reply]:
         "TOPICLEN": settings.topic_bytes_max,
         "USERLEN": USERNAME_LENGTH_MAX,
         "UTF8ONLY": "",
+        "draft/ACCOUNTREQUIRED": "",
     }
     # 0 means "no maximum" to CHATHISTORY; the other lengths are left out then.
     words = [

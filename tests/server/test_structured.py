@@ -305,7 +305,7 @@ async def talk(folder: Path, at: int) -> tuple[House, list[Client], int]:
 ALICE = [
     "PRIVMSG #lobby :one",
     "JOIN #two",
-    "PRIVMSG #two,#lobby,alice :three",
+    "PRIVMSG #two,#lobby,bob :three",
     "TOPIC #two :new",
     "CHATHISTORY LATEST #lobby * 5",
     "PART #two",

@@ -35,7 +35,9 @@ async def test_isupport_tells_the_limits_that_hold(folder: Path, autojump_clock:
         "CHANTYPES": "#",
         "CHATHISTORY": "100",
         "LINELEN": "512",
+        "MONITOR": "100",
         "MSGREFTYPES": "msgid,timestamp",
+        "NAMELEN": "100",
         "NETWORK": "SecureChat",
         "NICKLEN": "32",
         "PREFIX": "(o)@",
@@ -43,6 +45,7 @@ async def test_isupport_tells_the_limits_that_hold(folder: Path, autojump_clock:
         "TOPICLEN": "390",
         "USERLEN": "18",
         "UTF8ONLY": "",
+        "draft/ACCOUNTREQUIRED": "",
     }
     assert {"PRIVMSG:4", "NOTICE:4", "TAGMSG:4", "WHOIS:1"} < set(got["TARGMAX"].split(","))
 

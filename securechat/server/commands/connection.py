@@ -5,12 +5,17 @@ from __future__ import annotations
 import trio
 
 from securechat.protocol import replies
+from securechat.protocol.capabilities import SETNAME
 from securechat.protocol.framing import truncate
 from securechat.protocol.message import Message
 from securechat.protocol.names import fold
+from securechat.protocol.replies import fail
+from securechat.server.arrivals import announce_away
 from securechat.server.commands.base import Command, Refused
 from securechat.server.context import Server
+from securechat.server.monitors import tell_watchers
 from securechat.server.session import Session
+from securechat.server.welcome import REALNAME_BYTES_MAX, isupport_lines
 
 QUIT_BYTES_MAX = 300
 
@@ -49,8 +54,31 @@ async def nick(server: Server, session: Session, message: Message) -> None:
 async def away(server: Server, session: Session, message: Message) -> None:
     text = message.params[0] if message.params else ""
     limit = server.settings.away_bytes_max
-    session.user.away = truncate(text, limit) if limit else text
+    session.away = truncate(text, limit) if limit else text
     session.reply(replies.RPL_NOWAWAY() if text else replies.RPL_UNAWAY())
+    announce_away(server, session.user)
+
+
+async def setname(server: Server, session: Session, message: Message) -> None:
+    """IRCv3 ``setname``: who knows the capability is told, in silence for the others."""
+    user, name = session.user, message.params[0]
+    if not name or len(name.encode()) > REALNAME_BYTES_MAX:
+        if session.enabled & SETNAME:
+            text = f"A name has 1 to {REALNAME_BYTES_MAX} bytes"
+            raise Refused(fail("SETNAME", "INVALID_REALNAME", text=text))
+        return
+    user.realname = name
+    line = f":{user.source} SETNAME :{name}"
+    for own in user.sessions:
+        if own is session and own.enabled & SETNAME:
+            own.send(line)
+        elif own.enabled & SETNAME:
+            own.push(line)
+    tell_watchers(server, user, line, SETNAME)
+
+
+async def isupport(server: Server, session: Session, message: Message) -> None:
+    session.send(*isupport_lines(server, session))
 
 
 async def quit_(server: Server, session: Session, message: Message) -> None:
@@ -73,6 +101,8 @@ COMMANDS = (
     Command("PONG", pong),
     Command("NICK", nick),
     Command("AWAY", away),
+    Command("SETNAME", setname, params_min=1),
+    Command("ISUPPORT", isupport),
     Command("QUIT", quit_),
     Command("PASS", too_late),
     Command("USER", too_late),

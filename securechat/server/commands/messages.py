@@ -7,7 +7,7 @@ Modern IRC Client Protocol, "Sending Messages"; TAGMSG and client-only tags by I
 from __future__ import annotations
 
 from securechat.protocol import replies
-from securechat.protocol.capabilities import ECHO_MESSAGE, MESSAGE_TAGS
+from securechat.protocol.capabilities import ECHO_MESSAGE, MESSAGE_TAGS, SELF_MESSAGE
 from securechat.protocol.framing import LINE_BYTES_MAX
 from securechat.protocol.message import Message
 from securechat.protocol.names import conversation_with, is_channel
@@ -65,12 +65,17 @@ async def tagmsg(server: Server, session: Session, message: Message) -> None:
         if isinstance(found, Room):
             recipients = dict.fromkeys(found.sessions())
         else:
-            recipients = dict.fromkeys((*found.sessions, *session.user.sessions))
+            own = (item for item in session.user.sessions if item.enabled & SELF_MESSAGE)
+            recipients = dict.fromkeys((*found.sessions, *own, session))
         if not session.enabled & ECHO_MESSAGE:
             recipients.pop(session, None)
         for recipient in recipients:
             if recipient.enabled & MESSAGE_TAGS:
-                recipient.outbox.put(render(event, recipient.shape))
+                data = render(event, recipient.shape)
+                if recipient is session:
+                    session.receive_own(data)
+                else:
+                    recipient.outbox.put(data)
 
 
 def _targets(message: Message) -> list[str]:

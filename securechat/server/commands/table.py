@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from securechat.errors import MessageError
 from securechat.protocol import replies
+from securechat.protocol.capabilities import BATCH, LABELED_RESPONSE
 from securechat.protocol.framing import BadLine, Fault
-from securechat.protocol.message import parse
+from securechat.protocol.message import Message, format_tags, parse
 from securechat.protocol.replies import Reply, fail
-from securechat.server.commands import channels, connection, history, info, messages, people
+from securechat.server.commands import (
+    channels,
+    connection,
+    history,
+    info,
+    messages,
+    monitor,
+    people,
+)
 from securechat.server.commands.base import Command, Refused
 from securechat.server.context import Server
+from securechat.server.labels import LABEL_BYTES_MAX
 from securechat.server.session import Session
 
-FAMILIES = (channels, connection, history, info, messages, people)
+FAMILIES = (channels, connection, history, info, messages, monitor, people)
 
 COMMANDS: dict[str, Command] = {row.name: row for family in FAMILIES for row in family.COMMANDS}
 
@@ -31,6 +41,25 @@ async def dispatch(server: Server, session: Session, line: str | BadLine) -> Non
         text = str(error)
         await _refuse(session, fail("*", "INVALID_MESSAGE", text=text[:1].upper() + text[1:]))
         return
+    label = _label(session, message)
+    if label is None:
+        await _handle(server, session, message)
+    else:
+        await session.settled()
+        async with session.labeling(label):
+            await _handle(server, session, message)
+
+
+def _label(session: Session, message: Message) -> str | None:
+    """Return the label of a command, escaped as it is sent back, if its answers are to have it."""
+    value = message.tags.get("label") if message.tags else None
+    wanted = LABELED_RESPONSE | BATCH
+    if not value or len(value.encode()) > LABEL_BYTES_MAX or session.enabled & wanted != wanted:
+        return None
+    return format_tags({"label": value}).removeprefix("label=")
+
+
+async def _handle(server: Server, session: Session, message: Message) -> None:
     row = COMMANDS.get(message.command)
     if row is None:
         await _refuse(session, replies.ERR_UNKNOWNCOMMAND(message.command))

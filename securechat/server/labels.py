@@ -1,0 +1,48 @@
+"""Labeled responses: one command's answers, marked with the label that the client gave it.
+
+Pure. IRCv3 ``labeled-response``: no answer becomes ``ACK``, one line gets the label, several
+become one batch, whose start gets it.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+
+LABEL_BYTES_MAX = 64
+
+
+def labeled(label: str, lines: Sequence[str], server: str) -> list[str]:
+    """Return the lines that answer a labeled command (no CR LF); ``label`` is as it is sent."""
+    tag = f"label={label}"
+    if not lines:
+        return [f"@{tag} :{server} ACK"]
+    if len(lines) == 1 or _is_one_batch(lines):
+        return [tagged(lines[0], tag), *lines[1:]]
+    batch = secrets.token_hex(4)
+    return [
+        f"@{tag} :{server} BATCH +{batch} labeled-response",
+        *(line if _in_a_batch(line) else tagged(line, f"batch={batch}") for line in lines),
+        f":{server} BATCH -{batch}",
+    ]
+
+
+def tagged(line: str, tag: str) -> str:
+    """Return a line with one more tag."""
+    return f"@{tag};{line[1:]}" if line.startswith("@") else f"@{tag} {line}"
+
+
+def _in_a_batch(line: str) -> bool:
+    tags = line[1:].partition(" ")[0] if line.startswith("@") else ""
+    return any(tag.startswith("batch=") for tag in tags.split(";"))
+
+
+def _is_one_batch(lines: Sequence[str]) -> bool:
+    """Tell whether the lines are one batch from its start to its end."""
+    first, last = lines[0].split(" "), lines[-1].split(" ")
+    return (
+        first[1:2] == ["BATCH"]
+        and last[1:2] == ["BATCH"]
+        and first[2].startswith("+")
+        and last[2] == f"-{first[2][1:]}"
+    )
