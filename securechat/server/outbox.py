@@ -77,6 +77,7 @@ class Outbox:
         "_on_overflow",
         "_park",
         "_parked",
+        "_progress",
         "_size",
     )
 
@@ -98,6 +99,7 @@ class Outbox:
         self._on_lost = on_lost
         self._chunks: list[bytes] = []
         self._size = 0
+        self._progress: trio.Event | None = None
         self._parked = False
         self._held = False
         self._closed = False
@@ -165,6 +167,8 @@ class Outbox:
             return
         if done:
             self._size = 0
+            if self._progress is not None:
+                self._progressed()
         else:
             self._parked = True
             self._park()
@@ -184,6 +188,7 @@ class Outbox:
                 self._on_lost()
                 return
             self._size -= before
+            self._progressed()
             self._parked = False
             self._flush_again()
 
@@ -194,6 +199,21 @@ class Outbox:
             self.flush()
         finally:
             self._park = park
+
+    async def room(self) -> None:
+        """Wait until no more than half of the limit waits: for who asks for much at a time.
+
+        Has no deadline of its own: a peer that stops reading is ended by its ping deadline.
+        """
+        while self._size * 2 > self._limit > 0 and not self._closed:
+            if self._progress is None:
+                self._progress = trio.Event()
+            await self._progress.wait()
+
+    def _progressed(self) -> None:
+        if self._progress is not None:
+            self._progress.set()
+            self._progress = None
 
     async def finish(self, last: bytes) -> None:
         """Send all that waits and ``last``, and take nothing more. The caller has the deadline."""
@@ -212,6 +232,7 @@ class Outbox:
         """Drop what waits and take nothing more."""
         self._closed = True
         self._chunks.clear()
+        self._progressed()
 
 
 def _stay() -> None:

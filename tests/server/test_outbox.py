@@ -424,3 +424,15 @@ async def test_flush_now_sends_without_a_tick(waiting: int) -> None:
         outbox.put(b"x")
     flusher.flush_now()
     assert link.arrived == b"x" * waiting
+
+
+async def test_room_waits_until_half_of_the_limit_is_sent() -> None:
+    """Whoever asks for much gets the next piece when the last is on its way."""
+    async with rig(room=4, limit=20) as it:
+        it.outbox.put(b"0123456789ab")
+        await wait_all_tasks_blocked()
+        with trio.move_on_after(0) as waiting:
+            await it.outbox.room()
+        assert waiting.cancelled_caught
+        it.link.make_room(12)
+        await it.outbox.room()

@@ -51,6 +51,8 @@ async def chathistory(server: Server, session: Session, message: Message) -> Non
     except StoreError as error:
         log.warning("history not readable", reason=str(error))
         raise Refused(_not_retrieved("MESSAGE_ERROR", subcommand, target)) from error
+    # Requests may follow each other faster than the client reads what they bring.
+    await session.outbox.room()
     play(session, name, events)
 
 
