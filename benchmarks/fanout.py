@@ -14,7 +14,7 @@ from pathlib import Path
 import trustme
 
 from benchmarks.measure import core_for
-from benchmarks.plan import LoadPlan, RunResult
+from benchmarks.plan import LoadPlan, Phase, RunResult
 from benchmarks.process import ServerFailed, free_port, running, tail, wait_for_port
 from benchmarks.servers import CHANNEL, MODERN_CAPS, SERVERS, Server
 
@@ -109,9 +109,16 @@ def median(rows: Sequence[Row]) -> Row:
     results = [row.result for row in rows if row.result is not None]
     middle = (len(results) - 1) // 2
     fixed = sorted((result.fixed for result in results), key=lambda it: it.cpu_us_per_delivery)
-    pipelined = sorted((result.pipelined for result in results), key=lambda it: it.deliveries_per_s)
-    chosen = replace(results[middle], fixed=fixed[middle], pipelined=pipelined[middle])
+    pipelined = sorted((result.pipelined for result in results), key=_rate)
+    packed = sorted((result.packed for result in results), key=_rate)
+    chosen = replace(
+        results[middle], fixed=fixed[middle], pipelined=pipelined[middle], packed=packed[middle]
+    )
     return replace(rows[0], result=chosen)
+
+
+def _rate(phase: Phase) -> float:
+    return phase.deliveries_per_s
 
 
 def _measure(kind: type[Server], settings: Settings, *, tags: bool) -> Row:
@@ -166,7 +173,7 @@ def _run_one(kind: type[Server], settings: Settings, caps: Sequence[str]) -> Run
 
 def generate(plan: LoadPlan) -> RunResult:
     """Run the load generator in its own process. Raises ``ServerFailed`` with what it says."""
-    limit = plan.seconds + plan.burst_seconds + _SPARE_S
+    limit = plan.seconds + 2 * plan.burst_seconds + _SPARE_S
     try:
         done = subprocess.run(
             [sys.executable, "-m", "benchmarks.load"],

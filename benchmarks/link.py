@@ -10,18 +10,17 @@ from __future__ import annotations
 import socket
 import ssl
 import time
+from collections.abc import Sequence
 
 MARK = b"|"
 STAMP_DIGITS = 19
 NUMBER_DIGITS = 9
 _STAMPED = STAMP_DIGITS + 1 + NUMBER_DIGITS
+PACKED_BYTES = 1900
 _RECORD = 16384
 _RAW = bytearray(512 * 1024)
 _RAW_VIEW = memoryview(_RAW)
 _PLAIN = bytearray(_RECORD)
-_TO_SERVER = 1900
-"""Bytes of a TLS record to the server: ngIRCd reads 2,048 a time and waits for news on the socket
-before it reads on, so a longer record would stall it."""
 
 
 class LinkLost(Exception):
@@ -33,6 +32,16 @@ def message(channel: str, number: int, text_bytes: int, stamp: int | None = None
     stamp = time.monotonic_ns() if stamp is None else stamp
     text = f"{MARK.decode()}{stamp:0{STAMP_DIGITS}d} {number:0{NUMBER_DIGITS}d} "
     return f"PRIVMSG {channel} :{text.ljust(text_bytes, 'x')}\r\n".encode()
+
+
+def packed(lines: Sequence[bytes]) -> list[bytes]:
+    """Join lines into as few TLS records as ngIRCd can take, which is the pickiest here.
+
+    It reads 2,048 bytes a time and waits for news on the socket before it reads on, so that the
+    rest of a longer record would wait too.
+    """
+    each = max(PACKED_BYTES // max(map(len, lines), default=1), 1)
+    return [b"".join(lines[start : start + each]) for start in range(0, len(lines), each)]
 
 
 class Sampler:
@@ -115,10 +124,10 @@ class Link:
         """Whether bytes wait for room in the socket: call ``flush`` when there is."""
         return bool(self._unsent)
 
-    def write(self, data: bytes) -> None:
-        """Encrypt ``data`` and send what fits; the rest is kept for ``flush``."""
-        for start in range(0, len(data), _TO_SERVER):
-            self._tls.write(data[start : start + _TO_SERVER])
+    def write(self, *records: bytes) -> None:
+        """Encrypt each of ``records`` by itself and send what fits; ``flush`` sends the rest."""
+        for record in records:
+            self._tls.write(record)
         self._unsent += self._out.read()
         self.flush()
 

@@ -15,7 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
-from benchmarks.link import Link, LinkLost, Sampler, message
+from benchmarks.link import Link, LinkLost, Sampler, message, packed
 from benchmarks.login import Login, LoginRefused
 from benchmarks.measure import (
     memory_bytes,
@@ -79,8 +79,9 @@ class Load:
         gc.disable()
         self.fixed(min(WARM_UP_S, plan.seconds))
         fixed = self.phase(lambda: self.fixed(plan.seconds))
-        self._pipelined(0.0)
-        pipelined = self.phase(lambda: self._pipelined(plan.burst_seconds))
+        self.pipelined(0.0, pack=False)
+        pipelined = self.phase(lambda: self.pipelined(plan.burst_seconds, pack=False))
+        in_few_records = self.phase(lambda: self.pipelined(plan.burst_seconds, pack=True))
         disorder = sum(link.sampler.out_of_order for link in self._receivers if link.sampler)
         if disorder:
             raise LoadFailed(f"{disorder} messages arrived doubled, missing or out of order")
@@ -93,6 +94,7 @@ class Load:
             memory_after=memory_bytes(plan.server_pid),
             fixed=fixed,
             pipelined=pipelined,
+            packed=in_few_records,
         )
 
     def close(self) -> None:
@@ -199,8 +201,11 @@ class Load:
         self._deliver(total, due())
         return total
 
-    def _pipelined(self, seconds: float) -> int:
+    def pipelined(self, seconds: float, *, pack: bool) -> int:
         """Keep the server supplied for ``seconds``; return how many messages, all delivered.
+
+        Each message is a TLS record, as clients that write line by line make them, unless they
+        are packed into few.
 
         Half a burst is written whenever no more than half a burst is under way, so that the
         server neither runs dry nor has more than one burst to queue for anybody.
@@ -210,18 +215,19 @@ class Load:
         end = time.monotonic() + seconds
         done = 0
         while done < 2 * half or time.monotonic() < end:
-            self._send(half)
+            self._send(half, pack=pack)
             done += half
             self._deliver(done - half)
         self._deliver(done)
         return done
 
-    def _send(self, count: int) -> None:
+    def _send(self, count: int, *, pack: bool = False) -> None:
         first, self._number = self._number, self._number + count
         stamp = time.monotonic_ns()
         numbers = range(first, first + count)
         text_bytes, channel = self.plan.text_bytes, self.plan.channel
-        self.sender.write(b"".join(message(channel, n, text_bytes, stamp) for n in numbers))
+        lines = [message(channel, number, text_bytes, stamp) for number in numbers]
+        self.sender.write(*(packed(lines) if pack else lines))
         self._watch(self.sender)
 
     def _watch(self, link: Link) -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field, fields
 
+PHASES = ("fixed", "pipelined", "packed")
+
 
 @dataclass(frozen=True, slots=True)
 class LoadPlan:
@@ -87,6 +89,9 @@ class RunResult:
     """Bytes, after all phases."""
     fixed: Phase
     pipelined: Phase
+    """Each message in a TLS record of its own."""
+    packed: Phase
+    """Messages packed into few TLS records."""
     notes: tuple[str, ...] = field(default=())
 
     def to_json(self) -> str:
@@ -95,7 +100,7 @@ class RunResult:
     def to_record(self) -> dict[str, object]:
         """Return plain types for JSON, with the rates that readers want worked out."""
         record = asdict(self)
-        for name in ("fixed", "pipelined"):
+        for name in PHASES:
             phase: Phase = getattr(self, name)
             record[name]["deliveries_per_s"] = phase.deliveries_per_s
         return record
@@ -104,7 +109,7 @@ class RunResult:
     def from_json(cls, text: str) -> RunResult:
         raw = json.loads(text)
         known = {item.name for item in fields(Phase)}
-        for name in ("fixed", "pipelined"):
+        for name in PHASES:
             raw[name] = Phase(**{key: raw[name][key] for key in known})
         raw["notes"] = tuple(raw["notes"])
         return cls(**raw)

@@ -23,7 +23,7 @@ if sys.platform != "linux":
 
 from benchmarks import fanout, measure, process, report, servers
 from benchmarks.__main__ import main
-from benchmarks.link import MARK, Sampler, message
+from benchmarks.link import MARK, PACKED_BYTES, Sampler, message, packed
 from benchmarks.login import Login, LoginRefused
 from benchmarks.plan import LoadPlan, Phase, RunResult
 
@@ -99,6 +99,15 @@ def test_a_message_carries_one_mark_and_the_length_asked_for() -> None:
     assert line.count(MARK) == 1
     assert line.endswith(b"\r\n")
     assert len(line.partition(b" :")[2]) == 64 + 2
+
+
+def test_packed_lines_stay_whole_and_in_order_and_ngircd_can_read_them() -> None:
+    lines = [message("#lobby", number, 64) for number in range(100)]
+    records = packed(lines)
+    assert b"".join(records) == b"".join(lines)
+    assert all(record.endswith(b"\r\n") and len(record) <= PACKED_BYTES for record in records)
+    assert len(records) < 10
+    assert packed([]) == []
 
 
 @given(st.lists(st.integers(0, 400), max_size=8))
@@ -275,6 +284,7 @@ def _result(rate: float, cpu: float, load_busy: float = 0.5) -> RunResult:
         memory_after=0,
         fixed=phase(40_000),
         pipelined=phase(int(rate)),
+        packed=phase(int(rate) * 2),
     )
 
 
@@ -286,7 +296,7 @@ def test_ratios_are_to_the_better_of_the_others_for_each_figure() -> None:
         fanout.Row("inspircd", tags=True, result=_result(9_000_000, 1.0)),
         fanout.Row("floor", tags=False, result=_result(9_000_000, 1.0)),
     ]
-    assert report.comparison(rows) == {"securechat": {"pipelined": 5.0, "cpu": 1.5}}
+    assert report.comparison(rows) == {"securechat": {"pipelined": 5.0, "packed": 5.0, "cpu": 1.5}}
     assert "target met" in report.remarks(rows)[0]
     assert report.comparison(rows[:1]) == {}
 
@@ -302,8 +312,8 @@ def test_the_report_tells_of_failures_and_of_a_load_at_its_limit() -> None:
     text = output.getvalue()
     assert "securechat +tags" in text
     assert "ngircd: FAILED, ended with status 1" in text
-    assert "the load generator was the limit when pipelined" in text
-    assert "the load generator was the limit at the fixed rate" in text
+    for phase in ("fixed", "pipelined", "packed"):
+        assert f"the load generator was the limit, phase {phase}" in text
     assert json.loads(json.dumps(report.to_record(rows, settings)))["rows"][1]["result"] is None
 
 
@@ -349,6 +359,7 @@ def test_a_small_run_against_the_floor_ends_with_figures(tmp_path: Path) -> None
     assert row["result"]["sessions"] == 4
     assert row["result"]["fixed"]["deliveries"] == 30
     assert row["result"]["pipelined"]["deliveries"] == 60
+    assert row["result"]["packed"]["deliveries"] == 60
     assert row["result"]["cipher"].startswith("TLSv1.3")
 
 

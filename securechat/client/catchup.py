@@ -2,9 +2,9 @@
 
 After a reconnect every conversation is held (:mod:`~securechat.client.timeline`). For each, pages
 of history after the last message told are fetched and told until the history has no more, or a
-page reaches what came live; then what waited is told. Own lines that a break left unsure are found
-in these pages, or not; when all conversations are through, they are settled by that, and lines that
-waited go out.
+page reaches what came live; then what waited is told. Conversations with own lines that the break
+left unsure come first: these pages hold such a line, or it was not stored. As soon as that is
+settled, own lines go out, while the rest is still being fetched.
 
 Conversations that others began during the break are asked for by ``CHATHISTORY TARGETS``; a server
 that does not know it leaves these to the next live message.
@@ -51,17 +51,23 @@ class CatchUp:
         self._wanted = wanted
 
     async def after_break(self) -> None:
-        """Tell everything that was missed, then let own lines go out. Raises ``ConnectionLost``."""
-        state, timeline = self._state, self._state.timeline
-        if state.history_limit:
+        """Tell everything that was missed. Raises ``ConnectionLost``."""
+        timeline, lines = self._state.timeline, self._state.lines
+        for name in lines.unsure_targets():
+            if timeline.get(name) is not None:
+                await self._close_gap(name)
+            else:  # a channel that was left since
+                self._state.outcomes += lines.unknowable(name, "it was stored: we left")
+        lines.settle()
+        lines.start()
+        self._emit([])  # which lets them out
+        if self._limit:
             await self._find_new_people()
         done: set[str] = set()
         while left := [name for name in timeline.held_names() if fold(name) not in done]:
             done.add(fold(left[0]))
             await self._close_gap(left[0])
         timeline.hold_no_new()
-        state.lines.settle()
-        state.lines.start()
         self._emit([CaughtUp(time=self._now())])
 
     async def before_join(self, name: str, limit: int) -> None:

@@ -41,7 +41,7 @@ class LoggedIn(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaughtUp(Event):
-    """After a reconnect: everything missed has been told, and lines that waited go out now."""
+    """After a reconnect: everything that was missed has been told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

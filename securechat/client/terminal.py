@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 
 import trio
-from prompt_toolkit.application import Application, run_in_terminal
+from prompt_toolkit.application import Application
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
@@ -45,6 +45,10 @@ class _Words(Completer):
                 yield Completion(word + ending, start_position=-len(start), display=word)
 
 
+def _enter(event: KeyPressEvent) -> None:
+    event.current_buffer.validate_and_handle()
+
+
 class Terminal:
     """A screen and a source of lines. ``prompt`` and ``words`` are asked whenever they are shown.
 
@@ -63,10 +67,11 @@ class Terminal:
         output: Output | None = None,
     ) -> None:
         keys = KeyBindings()
+        keys.add("enter")(_enter)
         keys.add("c-c")(self._leave)
         keys.add("c-d")(self._leave_if_empty)
         self._area = TextArea(
-            multiline=False,
+            multiline=True,  # or a long line would not wrap; Enter ends it all the same
             prompt=lambda: f"{prompt()}> ",
             completer=_Words(words),
             complete_while_typing=False,
@@ -170,7 +175,11 @@ class Terminal:
                 self._to_show.clear()
                 leaving = self._leaving
             if text:
-                await run_in_terminal(lambda text=text: self._write(text))  # type: ignore[misc]
+                # Not by run_in_terminal: that leaves raw mode for a moment, in which the system
+                # takes a Ctrl-D for the end of input, and it is lost.
+                self._application.renderer.erase()
+                self._write(text)
+                self._application.invalidate()
             elif leaving:
                 self._exit()
                 return

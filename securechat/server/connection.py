@@ -258,8 +258,16 @@ async def _run_session(
         except ConnectionLost as error:
             text = str(error)
             end(text[:1].upper() + text[1:])
+        except trio.Cancelled:
+            # Where nobody has ended this session, something ends the whole server.
+            if not reasons:
+                end("The server is stopping")
+            raise
         finally:
-            reason = reasons[0] if reasons else "Internal error"
+            if not reasons:
+                end("Internal error")
+            # By now nothing else waits for room on the link.
+            reason = reasons[0]
             with _farewell(server):
                 # What was said is committed and seen before the others see its sender go.
                 await session.settled()  # noqa: ASYNC102 - _farewell shields it, with a deadline
@@ -268,7 +276,6 @@ async def _run_session(
                 last = f"ERROR :Closing link: {reason}\r\n".encode()
                 await outbox.finish(last)  # noqa: ASYNC102 - the same
             context.info("session ended", reason=reason)
-            nursery.cancel_scope.cancel()
 
 
 @contextmanager

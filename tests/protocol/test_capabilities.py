@@ -80,7 +80,9 @@ def test_each_capability_has_a_bit_of_its_own() -> None:
 # --- LS and LIST -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("ls", ["CAP LS", "cap ls", "CAP LS 301", "CAP LS :", "CAP LS x302"])
+@pytest.mark.parametrize(
+    "ls", ["CAP LS", "cap ls", "CAP LS 301", "CAP LS :", "CAP LS x302", "CAP LS \u0663\u0660\u0662"]
+)
 def test_ls_without_version_302_shows_names_alone(ls: str) -> None:
     """Capability-negotiation, "CAP LS Version": no values, no ``cap-notify``, for older ones."""
     negotiation = Negotiation()
@@ -268,10 +270,15 @@ def test_older_clients_turn_cap_notify_on_and_off() -> None:
 def test_a_request_that_no_one_answer_can_repeat_is_refused() -> None:
     """Capability-negotiation, "The CAP REQ subcommand": a client asks in several instead."""
     negotiation = Negotiation()
-    wanted = "sasl " * 90
-    (line,) = negotiation.handle(parse(f"CAP REQ :{wanted}"), SERVER, NICK)
-    assert len(line) <= LINE
-    assert line.startswith(f":{SERVER} CAP {NICK} NAK :sasl sasl")
+    room = LINE - len(f":{SERVER} CAP {NICK} ACK :")
+    fits = "sasl -sasl".ljust(room - len(" batch")) + " batch"
+    (line,) = negotiation.handle(parse(f"CAP REQ :{fits}"), SERVER, NICK)
+    assert line == f":{SERVER} CAP {NICK} ACK :{fits}"
+    assert len(line) == LINE
+    answers(negotiation, "CAP REQ -batch")
+    (line,) = negotiation.handle(parse(f"CAP REQ :{fits} sasl"), SERVER, NICK)
+    assert len(line) == LINE
+    assert line.startswith(f":{SERVER} CAP {NICK} NAK :sasl -sasl")
     assert negotiation.enabled == 0
 
 

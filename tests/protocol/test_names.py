@@ -107,6 +107,7 @@ def test_channel_names(name: str) -> None:
     """Modern IRC, "Channels": nearly everything can be in a name."""
     assert is_channel_name(name)
     assert is_channel(name)
+    assert len(name.encode()) <= CHANNEL_BYTES_MAX == 64
 
 
 @pytest.mark.parametrize(

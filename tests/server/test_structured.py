@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import shutil
+import socket
 from collections.abc import MutableMapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from securechat.errors import ConnectionLost
 from securechat.protocol.framing import BadLine
 from securechat.protocol.message import parse
 from securechat.server.commands.table import dispatch
+from securechat.server.connection import serve_link
 from securechat.server.context import Server
 from securechat.server.directory import Directory
 from securechat.server.session import Session
@@ -26,6 +29,7 @@ from securechat.store.database import FILE_NAME
 from securechat.store.runner import inline
 from securechat.store.sqlite import open_store
 from securechat.transport.memory import MemoryWire, PlainLink, memory_wires
+from securechat.transport.sockets import SocketWire
 
 
 class Bug(Exception):
@@ -63,21 +67,46 @@ async def test_a_crashing_handler_ends_one_connection_only(
     assert_closed(house)
 
 
-async def test_a_crash_while_its_socket_is_full_ends_one_connection_only(
-    folder: Path, autojump_clock: MockClock
+@pytest.mark.parametrize("way", ["BUG", "QUIT", "cancel"])
+async def test_last_words_go_out_though_the_socket_was_full(
+    folder: Path, autojump_clock: MockClock, way: str
 ) -> None:
-    """The parked task and the last words are not in each other's way."""
-    async with open_house(folder) as house:
-        alice = await house.login("alice", handle=buggy, capacity=600)
-        bob = await house.login("bob")
-        await bob.send(*[f"PRIVMSG #lobby :{number:400}" for number in range(5)])
-        await bob.sync()
-        await alice.send("BUG")
-        lines = await alice.rest()
-        assert [line[-1] for line in lines if "PRIVMSG" in line] == ["0", "1", "2", "3", "4"]
-        assert lines[-1] == "ERROR :Closing link: Internal error"
-        assert set(house.server.directory.users) == {"bob"}
+    """On real sockets, where only one task may wait for room: not the parked one any more."""
+    near, far = socket.socketpair()
+    near.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    alice = Person(PlainLink(SocketWire(far)), "alice")
+    async with trio.open_nursery() as nursery:
+        with trio.CancelScope() as scope:
+            async with open_house(folder) as house:
+                serve = partial(
+                    serve_link, house.server, PlainLink(SocketWire(near)), "local", handle=buggy
+                )
+                house.running.connections.start_soon(serve)
+                await alice.send(*login_lines("alice"))
+                await alice.until(" 366 ")
+                bob = await house.login("bob")
+                await bob.send(*[f"PRIVMSG #lobby :{number:400}" for number in range(30)])
+                await bob.sync()
+                (session,) = house.server.directory.users["alice"].sessions
+                assert session.outbox.size > 0  # parked
+                lines: list[str] = []
+
+                async def read() -> None:
+                    lines.extend(await alice.rest())
+
+                if way == "cancel":
+                    nursery.start_soon(read)
+                    scope.cancel()
+                await alice.send(way)
+                await wait_all_tasks_blocked()
+                nursery.start_soon(read)
+                await bob.until("QUIT")
+    said = [line for line in lines if "PRIVMSG" in line]
+    assert [int(line[-3:]) for line in said] == list(range(30))
+    reasons = {"BUG": "Internal error", "QUIT": "Quit", "cancel": "The server is stopping"}
+    assert lines[-1] == f"ERROR :Closing link: {reasons[way]}"
     assert_closed(house)
+    alice.link.close()
 
 
 async def test_a_crashing_delivery_ends_the_server_loudly(
