@@ -22,13 +22,14 @@ otherwise with a refusal.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from securechat.protocol import capabilities, replies
 from securechat.protocol.capabilities import Negotiation
 from securechat.protocol.framing import LINE_BYTES_MAX, truncate
+from securechat.protocol.isupport import isupport_lines
 from securechat.protocol.message import Message
 from securechat.protocol.replies import Reply
 from securechat.protocol.sasl import (
@@ -89,18 +90,20 @@ class Registration:
     """One connection's way to its account.
 
     ``sasl_bytes_max`` limits a SASL response in base64, ``attempts_max`` the failed logins; 0 is
-    no limit.
+    no limit. ``isupport`` are the tokens that a client may ask for before it has logged in.
     """
 
     server: str
     sasl_bytes_max: int = 8192
     attempts_max: int = 3
+    isupport: Sequence[str] = ()
     negotiation: Negotiation = field(default_factory=Negotiation)
     phase: Phase = Phase.OPEN
     nick: str = ""
     username: str = ""
     realname: str = ""
     account: str = ""
+    away: str = ""
     failures: int = 0
     _collector: Collector = field(default_factory=lambda: Collector(0))
     _pass: Credentials | None = field(default=None, repr=False)
@@ -120,16 +123,12 @@ class Registration:
             return self._failed(replies.ERR_SASLFAIL())
         self.phase = Phase.KNOWN
         self.account = account
-        if self._by_pass:
-            return self._finish_if_complete()
         mask = f"{self._target}!{self.username or '*'}@{self.server}"
-        return [
-            self._reply(
-                replies.RPL_LOGGEDIN(mask, account, text=f"You are now logged in as {account}")
-            ),
-            self._reply(replies.RPL_SASLSUCCESS()),
-            *self._finish_if_complete(),
-        ]
+        text = f"You are now logged in as {account}"
+        effects: list[Effect] = [self._reply(replies.RPL_LOGGEDIN(mask, account, text=text))]
+        if not self._by_pass:
+            effects.append(self._reply(replies.RPL_SASLSUCCESS()))
+        return effects + self._finish_if_complete()
 
     # --- the rows' actions ---------------------------------------------------------------------
 
@@ -164,6 +163,19 @@ class Registration:
             return [self._reply(replies.ERR_NOORIGIN())]
         line = f":{self.server} PONG {self.server} :{message.params[0]}"
         return [Send(truncate(line, LINE_BYTES_MAX - 2))]
+
+    def on_away(self, message: Message) -> list[Effect]:
+        if not self.negotiation.enabled & capabilities.PRE_AWAY:
+            return self.on_unregistered(message)
+        self.away = message.params[0] if message.params else ""
+        return [self._reply(replies.RPL_NOWAWAY() if self.away else replies.RPL_UNAWAY())]
+
+    def on_isupport(self, message: Message) -> list[Effect]:
+        enabled = self.negotiation.enabled
+        if not enabled & capabilities.EXTENDED_ISUPPORT:
+            return self.on_unregistered(message)
+        lines = isupport_lines(self.isupport, self.server, self._target, enabled)
+        return [Send(line) for line in lines]
 
     def on_pong(self, message: Message) -> list[Effect]:
         return []
@@ -263,6 +275,8 @@ _ANY_PHASE: dict[str, Action] = {
     "PASS": Registration.on_password,
     "PING": Registration.on_ping,
     "PONG": Registration.on_pong,
+    "AWAY": Registration.on_away,
+    "ISUPPORT": Registration.on_isupport,
     "QUIT": Registration.on_quit,
 }
 

@@ -24,7 +24,7 @@ import trio
 from securechat.config import limit
 from securechat.errors import ConnectionLost, HandshakeFailed, MessageError, PeerError, StoreError
 from securechat.protocol import registration as gate_effects
-from securechat.protocol.framing import BadLine, Fault, LineBuffer
+from securechat.protocol.framing import LINE_BYTES_MAX, BadLine, Fault, LineBuffer, truncate
 from securechat.protocol.message import parse
 from securechat.protocol.registration import Effect, Registration
 from securechat.protocol.replies import ERR_INPUTTOOLONG
@@ -34,6 +34,7 @@ from securechat.server.context import Server
 from securechat.server.limits import Bucket
 from securechat.server.outbox import Outbox
 from securechat.server.session import Session
+from securechat.server.welcome import isupport_tokens
 from securechat.store.accounts import Account
 from securechat.transport.base import Link, Wire
 from securechat.transport.tls import TLSLink
@@ -145,6 +146,7 @@ class _Login:
             settings.server_name,
             sasl_bytes_max=settings.sasl_bytes_max,
             attempts_max=settings.login_attempts_per_connection,
+            isupport=isupport_tokens(server),
         )
 
     async def run(self) -> Account:
@@ -249,6 +251,7 @@ async def _run_session(
             now_ms=server.now_ms(),
             end=end,
         )
+        session.away = truncate(talk.registration.away, settings.away_bytes_max or LINE_BYTES_MAX)
         context = log.bind(address=address, account=account.key)
         context.info("logged in", secured_by=link.description)
         try:

@@ -6,13 +6,12 @@ rooms and their latest messages, is ``arrivals.py``.
 
 from __future__ import annotations
 
-import secrets
 from datetime import UTC, datetime
 
 import securechat
 from securechat.protocol import replies
-from securechat.protocol.capabilities import BATCH, EXTENDED_ISUPPORT
 from securechat.protocol.framing import LINE_BYTES_MAX
+from securechat.protocol.isupport import isupport_lines
 from securechat.protocol.names import ACCOUNT_LENGTH_MAX, CHANNEL_BYTES_MAX
 from securechat.protocol.replies import Reply, in_lines
 from securechat.server.context import Server
@@ -21,8 +20,6 @@ from securechat.server.session import Session
 USERNAME_LENGTH_MAX = 18
 REALNAME_BYTES_MAX = 100
 TARGETS_MAX = 4
-# RPL_ISUPPORT has at most 13 tokens a line, besides the nick and the text.
-_TOKENS_PER_LINE = 12
 
 
 def welcome(server: Server, session: Session) -> list[str]:
@@ -39,28 +36,19 @@ def welcome(server: Server, session: Session) -> list[str]:
     after = [*lusers(server), *motd(server)]
     return [
         *(reply.line(settings.server_name, user.name) for reply in greeting),
-        *isupport_lines(server, session),
+        *isupport(server, session),
         *(reply.line(settings.server_name, user.name) for reply in after),
     ]
 
 
-def isupport_lines(server: Server, session: Session) -> list[str]:
-    """Return RPL_ISUPPORT lines, in a batch where ``extended-isupport`` asks for it."""
-    name = server.settings.server_name
-    lines = [reply.line(name, session.user.name) for reply in isupport(server)]
-    wanted = EXTENDED_ISUPPORT | BATCH
-    if session.enabled & wanted != wanted:
-        return lines
-    batch = secrets.token_hex(4)
-    return [
-        f":{name} BATCH +{batch} draft/isupport",
-        *(f"@batch={batch} {line}" for line in lines),
-        f":{name} BATCH -{batch}",
-    ]
+def isupport(server: Server, session: Session) -> list[str]:
+    """Return RPL_ISUPPORT as lines for a session."""
+    name, user = server.settings.server_name, session.user
+    return isupport_lines(isupport_tokens(server), name, user.name, session.enabled)
 
 
-def isupport(server: Server) -> list[Reply]:
-    """Return RPL_ISUPPORT lines; a limit that is off is not announced."""
+def isupport_tokens(server: Server) -> list[str]:
+    """Return the tokens of RPL_ISUPPORT; a limit that is off is not announced."""
     settings = server.settings
     tokens = {
         "AWAYLEN": settings.away_bytes_max,
@@ -85,14 +73,10 @@ def isupport(server: Server) -> list[Reply]:
         "draft/ACCOUNTREQUIRED": "",
     }
     # 0 means "no maximum" to CHATHISTORY; the other lengths are left out then.
-    words = [
+    return [
         f"{name}={value}" if value != "" else name
         for name, value in tokens.items()
         if value != 0 or name == "CHATHISTORY"
-    ]
-    return [
-        replies.RPL_ISUPPORT(*words[start : start + _TOKENS_PER_LINE])
-        for start in range(0, len(words), _TOKENS_PER_LINE)
     ]
 
 

@@ -263,6 +263,7 @@ def test_a_client_without_sasl_gives_account_and_password_as_pass() -> None:
         C: PASS :alice:{PASSWORD}
         C: NICK somebody
         C: USER al 0 * :Alice
+        S: :irc.example 900 somebody somebody!al@irc.example Alice :You are now logged in as Alice
         -- admits Alice
     """)
 
@@ -276,6 +277,7 @@ def test_pass_works_beside_capabilities() -> None:
         C: NICK alice
         C: USER al 0 * :Alice
         C: CAP END
+        S: :irc.example 900 alice alice!al@irc.example Alice :You are now logged in as Alice
         -- admits Alice
     """)
 
@@ -299,6 +301,7 @@ def test_the_last_pass_counts() -> None:
         C: PASS :alice:{PASSWORD}
         C: NICK alice
         C: USER al 0 * :Alice
+        S: :irc.example 900 alice alice!al@irc.example Alice :You are now logged in as Alice
         -- admits Alice
     """)
     assert talk.verified == ["alice"]
@@ -328,6 +331,7 @@ def test_a_password_may_hold_colons(monkeypatch: pytest.MonkeyPatch) -> None:
         C: PASS :alice:a:b: c
         C: NICK alice
         C: USER al 0 * :Alice
+        S: :irc.example 900 alice alice!al@irc.example Alice :You are now logged in as Alice
         -- admits Alice
     """)
 
@@ -372,6 +376,7 @@ def test_pass_is_tried_where_sasl_failed() -> None:
         C: AUTHENTICATE {plain("alice", "guess")}
         S: :irc.example 904 jilles :SASL authentication failed
         C: CAP END
+        S: :irc.example 900 jilles jilles!j@irc.example Jilles :You are now logged in as Jilles
         -- admits Jilles
     """)
     assert talk.verified == ["alice", "jilles"]

@@ -202,7 +202,12 @@ def expect(holds: bool, step: Step) -> None:
 def test_the_walk_goes_everywhere() -> None:
     """A walk that misses a row of the table or an answer would prove less than it says."""
     steps = walk()
-    assert {(step.before.phase, step.command) for step in steps} >= set(TABLE)
+    assert {(step.before.phase, step.command) for step in steps} >= {
+        # Without their capabilities these two are unknown; tests of their own go further.
+        row
+        for row in TABLE
+        if row[1] not in {"AWAY", "ISUPPORT"}
+    }
     assert {code for step in steps for code in step.codes} == {
         *("409", "410", "431", "432", "451", "461", "464"),
         *("900", "903", "904", "905", "906", "907", "908"),
@@ -344,10 +349,10 @@ def test_authenticate_is_answered_as_the_specification_has_it() -> None:
         expect(step.codes == expected, step)
 
 
-def test_a_success_is_told_by_900_and_903_together() -> None:
-    """Sasl-3.1, "The AUTHENTICATE command"."""
+def test_a_success_is_told_by_900_and_for_sasl_by_903_too() -> None:
+    """Sasl-3.1, "Numerics": 900 "whether by SASL or otherwise", 903 for SASL."""
     for step in walk():
-        expect(("900" in step.codes) == ("903" in step.codes), step)
+        expect(("900" in step.codes) == (step.verdict is True), step)
         succeeded = step.verdict is True and step.command == "AUTHENTICATE"
         expect(("903" in step.codes) == succeeded, step)
 

@@ -74,6 +74,7 @@ async def test_the_name_is_spelled_as_the_account_was_made(
         await house.accounts.add(NewAccount("Zoe", hashed))
         person = await house.visit()
         await person.send(f"PASS :zOE:{password_of('Zoe')}", "NICK zoe", "USER z 0 * :Z")
+        assert "900" in await person.line()
         assert await person.line() == ":securechat.internal 001 Zoe :Welcome to SecureChat, Zoe"
 
 

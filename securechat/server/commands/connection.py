@@ -6,7 +6,7 @@ import trio
 
 from securechat.protocol import replies
 from securechat.protocol.capabilities import SETNAME
-from securechat.protocol.framing import truncate
+from securechat.protocol.framing import LINE_BYTES_MAX, truncate
 from securechat.protocol.message import Message
 from securechat.protocol.names import fold
 from securechat.protocol.replies import fail
@@ -15,7 +15,8 @@ from securechat.server.commands.base import Command, Refused
 from securechat.server.context import Server
 from securechat.server.monitors import tell_watchers
 from securechat.server.session import Session
-from securechat.server.welcome import REALNAME_BYTES_MAX, isupport_lines
+from securechat.server.welcome import REALNAME_BYTES_MAX
+from securechat.server.welcome import isupport as isupport_of
 
 QUIT_BYTES_MAX = 300
 
@@ -30,7 +31,8 @@ async def cap(server: Server, session: Session, message: Message) -> None:
 async def ping(server: Server, session: Session, message: Message) -> None:
     if not message.params or not message.params[0]:
         raise Refused(replies.ERR_NOORIGIN())
-    session.send(f":{session.server_name} PONG {session.server_name} :{message.params[0]}")
+    line = f":{session.server_name} PONG {session.server_name} :{message.params[0]}"
+    session.send(truncate(line, LINE_BYTES_MAX - 2))
 
 
 async def pong(server: Server, session: Session, message: Message) -> None:
@@ -78,7 +80,7 @@ async def setname(server: Server, session: Session, message: Message) -> None:
 
 
 async def isupport(server: Server, session: Session, message: Message) -> None:
-    session.send(*isupport_lines(server, session))
+    session.send(*isupport_of(server, session))
 
 
 async def quit_(server: Server, session: Session, message: Message) -> None:

@@ -8,7 +8,7 @@ from securechat.protocol.replies import Numeric
 from securechat.server.commands.base import Command
 from securechat.server.context import Server
 from securechat.server.session import Session
-from securechat.server.welcome import isupport_lines, lusers, motd
+from securechat.server.welcome import isupport, lusers, motd
 
 RPL_VERSION = Numeric("351")
 
@@ -26,7 +26,7 @@ async def version(server: Server, session: Session, message: Message) -> None:
     session.reply(
         RPL_VERSION(f"securechat-{securechat.__version__}", name, text="private group chat")
     )
-    session.send(*isupport_lines(server, session))
+    session.send(*isupport(server, session))
 
 
 COMMANDS = (Command("MOTD", motd_), Command("LUSERS", lusers_), Command("VERSION", version))
