@@ -11,7 +11,6 @@ import re
 
 from securechat.protocol.names import fold
 
-
 # A bracket would start a set of characters, which masks do not have.
 _SPECIAL = re.compile(r"\\([*?])|(\[)")
 

@@ -67,6 +67,7 @@ async def arrive(server: Server, session: Session) -> None:
     user.sessions[session] = None
     if first:
         server.directory.users[user.key] = user
+        server.users_most = max(server.users_most, len(server.directory.users))
         user.refresh_away()
         rooms = [server.lobby]
         rooms += [
@@ -151,6 +152,7 @@ def _displace(server: Server, user: User) -> None:
 
 def _leave(server: Server, user: User, reason: str) -> None:
     del server.directory.users[user.key]
+    server.whowas.remember(user, server.now_ms())
     peers = server.directory.peers_of(user)
     for room in list(user.rooms.values()):
         room.leave(user)

@@ -19,12 +19,18 @@ from securechat.server.limits import AddressLimits
 from securechat.server.outbox import Flusher
 from securechat.server.room import Room
 from securechat.server.session import Session
+from securechat.server.whowas import Whowas
 from securechat.store.contract import Store
 
 
 def wall_clock_ms() -> int:
     """Return the time of day in milliseconds since 1970."""
     return time.time_ns() // 1_000_000
+
+
+def _nothing_to_rehash() -> str | None:
+    """Stand in for ``rehash`` where there is no certificate to read again."""
+    return None
 
 
 @dataclass(slots=True)
@@ -34,6 +40,8 @@ class Server:
     ``monitors`` says who is told about whom (by account key).
     ``logins`` holds the scopes of the connections that have not logged in yet, ``farewells``
     those of the sessions that say their last words; ``drain_deadline`` ends these when stopping.
+    ``rehash`` reads again what may have changed on disk and returns why not, in a sentence, if it
+    could not. ``users_most`` is how many users were here at the same time at most.
     """
 
     settings: Settings
@@ -52,9 +60,16 @@ class Server:
     logins: dict[trio.CancelScope, None] = field(default_factory=dict)
     farewells: dict[trio.CancelScope, None] = field(default_factory=dict)
     monitors: dict[str, dict[Session, None]] = field(default_factory=dict)
+    whowas: Whowas = field(default_factory=Whowas)
+    users_most: int = 0
+    rehash: Callable[[], str | None] = _nothing_to_rehash
     draining: bool = False
     drain_deadline: float = math.inf
 
     def is_member(self, session: Session, room: Room) -> bool:
         """Tell whether a session's user is in a room."""
         return room.key in session.user.rooms
+
+    def visible(self, session: Session, room: Room) -> bool:
+        """Tell whether a session may know of a room: every one, as none can be hidden yet."""
+        return True

@@ -61,6 +61,7 @@ class User:
     signed_on_ms: int
     away: str = ""
     idle_since: float = 0.0
+    bot: bool = False
     sessions: dict[Session, None] = field(default_factory=dict)
     rooms: dict[str, Room] = field(default_factory=dict)
 

@@ -23,12 +23,16 @@ class Command:
 
     ``pipelined`` commands may follow each other without waiting for the commit between them; they
     post messages and change nothing that a later command could ask about.
+    ``usage`` shows the parameters and ``help`` says in sentences what it does, for HELP and the
+    documentation.
     """
 
     name: str
     handler: Handler
     params_min: int = 0
     pipelined: bool = False
+    usage: str = ""
+    help: str = ""
 
 
 class Refused(Exception):

@@ -1,4 +1,4 @@
-"""JOIN, PART, TOPIC, NAMES, LIST, and what MODE tells.
+"""JOIN, PART, TOPIC, NAMES, and what MODE tells.
 
 Modern IRC Client Protocol, "Channel Operations". Joins, parts and topics are events of the
 journal; each carries the records that it changes, and both are stored in one step.
@@ -117,20 +117,6 @@ async def names(server: Server, session: Session, message: Message) -> None:
             session.reply(replies.RPL_ENDOFNAMES(name))
 
 
-async def list_(server: Server, session: Session, message: Message) -> None:
-    rooms = server.directory.rooms
-    if message.params and message.params[0].startswith("#"):
-        wanted = [fold(name) for name in message.params[0].split(",")]
-        shown = [rooms[key] for key in dict.fromkeys(wanted) if key in rooms]
-    else:
-        shown = sorted(rooms.values(), key=lambda room: room.key)
-    session.reply(
-        replies.RPL_LISTSTART("Channel"),
-        *(replies.RPL_LIST(room.name, str(len(room.present)), text=room.topic) for room in shown),
-        replies.RPL_LISTEND(),
-    )
-
-
 async def mode(server: Server, session: Session, message: Message) -> None:
     """Tell the modes: nobody outside may send to a channel, and nothing can be set yet."""
     target = message.params[0]
@@ -162,6 +148,5 @@ COMMANDS = (
     Command("PART", part, params_min=1),
     Command("TOPIC", topic, params_min=1),
     Command("NAMES", names),
-    Command("LIST", list_),
     Command("MODE", mode, params_min=1),
 )

@@ -1,85 +1,161 @@
-"""WHO and WHOIS: who somebody is. Modern IRC Client Protocol, "User-Based Queries"."""
+"""WHOIS, WHOWAS, USERHOST and ISON: who somebody is or was.
+
+Modern IRC Client Protocol, "User-Based Queries" and "Optional Messages"; ISON by RFC 2812,
+section 4.9. Administrators and the user alone are shown where a user connects from.
+"""
 
 from __future__ import annotations
 
-import fnmatch
-from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import islice
 
 from securechat.protocol import replies
+from securechat.protocol.capabilities import MULTI_PREFIX
 from securechat.protocol.framing import LINE_BYTES_MAX
+from securechat.protocol.masks import matches
 from securechat.protocol.message import Message
-from securechat.protocol.names import fold, is_channel
-from securechat.protocol.replies import Reply, in_lines
+from securechat.protocol.replies import Numeric, Reply, in_lines
 from securechat.server.commands.base import Command, Refused
+from securechat.server.commands.who import as_parameter, idle_seconds
 from securechat.server.context import Server
-from securechat.server.room import Room, User
+from securechat.server.room import User
 from securechat.server.session import Session
 
-
-async def who(server: Server, session: Session, message: Message) -> None:
-    mask = message.params[0] if message.params and message.params[0] else "*"
-    session.reply(
-        *(_who_reply(session, room, user) for room, user in _matches(server, mask)),
-        replies.RPL_ENDOFWHO(mask),
-    )
-
-
-def _matches(server: Server, mask: str) -> Iterator[tuple[Room | None, User]]:
-    if is_channel(mask):
-        room = server.directory.room(mask)
-        if room is not None:
-            yield from ((room, user) for user in room.present.values())
-        return
-    folded = "*" if mask == "0" else fold(mask)
-    for key, user in server.directory.users.items():
-        if fnmatch.fnmatchcase(key, folded):
-            yield None, user
-
-
-def _who_reply(session: Session, room: Room | None, user: User) -> Reply:
-    flags = ("G" if user.away else "H") + ("*" if user.admin else "")
-    if room is not None:
-        flags += room.prefix_of(user.key)
-    return replies.RPL_WHOREPLY(
-        room.name if room is not None else "*",
-        user.username,
-        user.host,
-        session.server_name,
-        user.name,
-        flags,
-        text=f"0 {user.realname}",
-    )
+USERHOST_NAMES_MAX = 5
 
 
 async def whois(server: Server, session: Session, message: Message) -> None:
-    """``WHOIS [<server>] <nick>``; only the last parameter counts on a server that is alone."""
-    if not message.params or not message.params[-1]:
+    """``WHOIS [<target>] <nick>``; of several nicks the first counts, as TARGMAX announces."""
+    asked = message.params[1] if len(message.params) > 1 else "".join(message.params)
+    name = next((name for name in asked.split(",") if name), "")
+    if not name:
         raise Refused(replies.ERR_NONICKNAMEGIVEN())
-    name = message.params[-1]
+    if len(message.params) > 1:
+        require_this_server(server, message.params[0])
     user = server.directory.user(name)
     if user is None:
-        raise Refused(replies.ERR_NOSUCHNICK(name), replies.RPL_ENDOFWHOIS(name))
+        raise Refused(replies.ERR_NOSUCHNICK(name), replies.RPL_ENDOFWHOIS(asked))
+    session.reply(*_whois(server, session, user), replies.RPL_ENDOFWHOIS(asked))
+
+
+def _whois(server: Server, session: Session, user: User) -> list[Reply]:
     nick, settings = user.name, server.settings
-    answers = [replies.RPL_WHOISUSER(nick, user.username, user.host, "*", text=user.realname)]
+    several = bool(session.enabled & MULTI_PREFIX)
     rooms = [
-        f"{room.prefix_of(user.key)}{room.name}"
+        f"{room.prefix_of(user.key, several=several)}{room.name}"
         for room in user.rooms.values()
-        if room.key in session.user.rooms
+        if server.visible(session, room)
     ]
-    room_for_names = LINE_BYTES_MAX - len(settings.server_name) - len(session.user.name) - 60
-    answers += [
-        replies.RPL_WHOISCHANNELS(nick, text=line) for line in in_lines(rooms, room_for_names)
+    answers = [
+        replies.RPL_WHOISUSER(nick, user.username, user.host, "*", text=user.realname),
+        *_listed(session, replies.RPL_WHOISCHANNELS, rooms, nick),
+        replies.RPL_WHOISSERVER(nick, settings.server_name, text=settings.network),
     ]
-    answers.append(replies.RPL_WHOISSERVER(nick, settings.server_name, text=settings.network))
     if user.admin:
         answers.append(replies.RPL_WHOISOPERATOR(nick))
+    if user.bot:
+        answers.append(replies.RPL_WHOISBOT(nick))
     answers.append(replies.RPL_WHOISACCOUNT(nick, user.name))
+    if user is session.user or session.user.admin:
+        addresses = dict.fromkeys(as_parameter(own.address) for own in user.sessions)
+        answers += [replies.RPL_WHOISACTUALLY(nick, address) for address in addresses]
     answers.append(replies.RPL_WHOISSECURE(nick))
     if user.away:
         answers.append(replies.RPL_AWAY(nick, text=user.away))
-    idle = max(0, int(session.heard_at - user.idle_since))
-    answers.append(replies.RPL_WHOISIDLE(nick, str(idle), str(user.signed_on_ms // 1000)))
-    session.reply(*answers, replies.RPL_ENDOFWHOIS(nick))
+    idle = str(idle_seconds(session, user))
+    answers.append(replies.RPL_WHOISIDLE(nick, idle, str(user.signed_on_ms // 1000)))
+    return answers
 
 
-COMMANDS = (Command("WHO", who), Command("WHOIS", whois))
+async def whowas(server: Server, session: Session, message: Message) -> None:
+    if not message.params or not message.params[0]:
+        raise Refused(replies.ERR_NONICKNAMEGIVEN())
+    name, *more = message.params
+    if len(more) > 1:
+        require_this_server(server, more[1])
+    wanted = more[0] if more else ""
+    count = int(wanted) if wanted.isascii() and wanted.isdecimal() else 0
+    # A count that is none, or not positive, asks for all.
+    entries = list(islice(server.whowas.entries(name), count or None))
+    if not entries:
+        raise Refused(replies.ERR_WASNOSUCHNICK(name), replies.RPL_ENDOFWHOWAS(name))
+    for entry in entries:
+        left = datetime.fromtimestamp(entry.left_ms / 1000, UTC)
+        session.reply(
+            replies.RPL_WHOWASUSER(
+                entry.name, entry.username, entry.host, "*", text=entry.realname
+            ),
+            replies.RPL_WHOISSERVER(
+                entry.name, server.settings.server_name, text=f"{left:%a %b %d %Y %H:%M:%S} UTC"
+            ),
+        )
+    session.reply(replies.RPL_ENDOFWHOWAS(name))
+
+
+async def userhost(server: Server, session: Session, message: Message) -> None:
+    names = [name for param in message.params for name in param.split()][:USERHOST_NAMES_MAX]
+    users = (server.directory.user(name) for name in names)
+    found = [
+        f"{user.name}{'*' if user.admin else ''}={'-' if user.away else '+'}"
+        f"{user.username}@{user.host}"
+        for user in users
+        if user is not None
+    ]
+    session.reply(*(_listed(session, replies.RPL_USERHOST, found) or [_none(replies.RPL_USERHOST)]))
+
+
+async def ison(server: Server, session: Session, message: Message) -> None:
+    names = dict.fromkeys(name for param in message.params for name in param.split())
+    users = (server.directory.user(name) for name in names)
+    found = list(dict.fromkeys(user.name for user in users if user is not None))
+    session.reply(*(_listed(session, replies.RPL_ISON, found) or [_none(replies.RPL_ISON)]))
+
+
+def _listed(session: Session, numeric: Numeric, words: list[str], *params: str) -> list[Reply]:
+    """Return words in as few replies as they fit into."""
+    head = numeric(*params, text="").line(session.server_name, session.user.name)
+    room = LINE_BYTES_MAX - 2 - len(head.encode())
+    return [numeric(*params, text=line) for line in in_lines(words, room)]
+
+
+def _none(numeric: Numeric) -> Reply:
+    return numeric(text="")
+
+
+def require_this_server(server: Server, target: str) -> None:
+    """Refuse (402) what is asked of a server that is not there.
+
+    A target is this server's name, a mask that it matches, or the nickname of somebody on it.
+    """
+    if not matches(target, server.settings.server_name) and server.directory.user(target) is None:
+        raise Refused(replies.ERR_NOSUCHSERVER(target))
+
+
+COMMANDS = (
+    Command(
+        "WHOIS",
+        whois,
+        usage="[<server>] <nick>",
+        help="Tell about a person: name, channels, account, how long idle, and away or here.",
+    ),
+    Command(
+        "WHOWAS",
+        whowas,
+        usage="<nick> [<count>]",
+        help="Tell about a person who left since the server started, the latest time first.",
+    ),
+    Command(
+        "USERHOST",
+        userhost,
+        params_min=1,
+        usage="<nick>{ <nick>}",
+        help=f"Tell the user and host of up to {USERHOST_NAMES_MAX} people, and who is away.",
+    ),
+    Command(
+        "ISON",
+        ison,
+        params_min=1,
+        usage="<nick>{ <nick>}",
+        help="Tell which of these people are here.",
+    ),
+)

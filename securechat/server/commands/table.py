@@ -13,16 +13,28 @@ from securechat.server.commands import (
     connection,
     history,
     info,
+    listing,
     messages,
     monitor,
     people,
+    who,
 )
 from securechat.server.commands.base import Command, Refused
 from securechat.server.context import Server
 from securechat.server.labels import LABEL_BYTES_MAX
 from securechat.server.session import Session
 
-FAMILIES = (channels, connection, history, info, messages, monitor, people)
+FAMILIES = (
+    channels,
+    connection,
+    history,
+    info,
+    listing,
+    messages,
+    monitor,
+    people,
+    who,
+)
 
 COMMANDS: dict[str, Command] = {row.name: row for family in FAMILIES for row in family.COMMANDS}
 
