@@ -37,12 +37,18 @@ CONFIG_VARIABLE = "SECURECHAT_CONFIG"
 """Names the file as ``--config`` does: the one ``SECURECHAT_*`` variable that is no setting."""
 
 NO_DEADLINE = "never"
+SERVER_NAME_LENGTH_MAX = 63
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
+_LINE = "a line of at most 300 bytes"
+
+
 def _is_server_name(text: str) -> bool:
-    return len(text) <= 63 and bool(re.fullmatch(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+", text))
+    return len(text) <= SERVER_NAME_LENGTH_MAX and bool(
+        re.fullmatch(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+", text)
+    )
 
 
 def _is_word(text: str) -> bool:
@@ -51,6 +57,10 @@ def _is_word(text: str) -> bool:
 
 def _has_no_nul(text: str) -> bool:
     return "\0" not in text
+
+
+def _is_line(text: str) -> bool:
+    return len(text.encode()) <= 300 and (not text or text.isprintable())
 
 
 @dataclass(frozen=True)
@@ -85,6 +95,13 @@ class Settings:
     )
     motd: str = declare(
         "", "Message of the day; may have several lines.", fits=_has_no_nul, wanted="text"
+    )
+    admin_location: str = declare(
+        "", "Where the server is, for ADMIN.", fits=_is_line, wanted=_LINE
+    )
+    admin_info: str = declare("", "Who runs the server, for ADMIN.", fits=_is_line, wanted=_LINE)
+    admin_email: str = declare(
+        "", "Mail address of who runs the server, for ADMIN.", fits=_is_line, wanted=_LINE
     )
 
     # Passwords and TLS.

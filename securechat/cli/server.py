@@ -110,15 +110,18 @@ async def _run_on(
 ) -> None:
     server = await make_server(settings, store, context)
 
-    def reload() -> None:
+    def reload() -> str | None:
         try:
             server.tls = load_server_context(
                 settings.cert, settings.key, tls_minimum=settings.tls_minimum
             )
         except CertificateError as error:
             log.warning("certificate not replaced, the old one serves on", reason=str(error))
-        else:
-            log.info("certificate replaced")
+            return str(error)
+        log.info("certificate replaced")
+        return None
+
+    server.rehash = reload
 
     stop = trio.Event()
     with open_signals() as signals:

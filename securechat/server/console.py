@@ -114,7 +114,7 @@ def open_signals() -> AbstractContextManager[AsyncIterator[int]]:
 
 
 async def watch_signals(
-    signals: AsyncIterator[int], stop: Callable[[], None], reload: Callable[[], None]
+    signals: AsyncIterator[int], stop: Callable[[], None], reload: Callable[[], object]
 ) -> None:
     """Call ``reload`` at SIGHUP and ``stop`` at the others, each time, until cancelled."""
     async for number in signals:

@@ -62,6 +62,7 @@ class User:
     away: str = ""
     idle_since: float = 0.0
     bot: bool = False
+    wallops: bool = False
     sessions: dict[Session, None] = field(default_factory=dict)
     rooms: dict[str, Room] = field(default_factory=dict)
 

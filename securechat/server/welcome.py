@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import securechat
+from securechat.config import SERVER_NAME_LENGTH_MAX
 from securechat.protocol import replies
 from securechat.protocol.framing import LINE_BYTES_MAX
 from securechat.protocol.isupport import isupport_lines
@@ -33,7 +34,7 @@ def welcome(server: Server, session: Session) -> list[str]:
         replies.RPL_CREATED(text=f"This server was started {started}"),
         replies.RPL_MYINFO(settings.server_name, version, "o", "n", "o"),
     ]
-    after = [*lusers(server), *motd(server)]
+    after = [*lusers(server, session), *motd(server)]
     return [
         *(reply.line(settings.server_name, user.name) for reply in greeting),
         *isupport(server, session),
@@ -58,6 +59,8 @@ def isupport_tokens(server: Server) -> list[str]:
         "CHANNELLEN": CHANNEL_BYTES_MAX,
         "CHANTYPES": "#",
         "CHATHISTORY": settings.history_page_max,
+        "ELIST": "CMNTU",
+        "HOSTLEN": SERVER_NAME_LENGTH_MAX,
         "LINELEN": LINE_BYTES_MAX,
         "MONITOR": settings.monitor_targets_max or "",
         "MSGREFTYPES": "msgid,timestamp",
@@ -65,11 +68,13 @@ def isupport_tokens(server: Server) -> list[str]:
         "NETWORK": settings.network,
         "NICKLEN": ACCOUNT_LENGTH_MAX,
         "PREFIX": "(o)@",
+        "SAFELIST": "",
         "TARGMAX": f"JOIN:,LIST:,NAMES:,NOTICE:{TARGETS_MAX},PART:,PRIVMSG:{TARGETS_MAX},"
         f"TAGMSG:{TARGETS_MAX},WHOIS:1",
         "TOPICLEN": settings.topic_bytes_max,
         "USERLEN": USERNAME_LENGTH_MAX,
         "UTF8ONLY": "",
+        "WHOX": "",
         "draft/ACCOUNTREQUIRED": "",
     }
     # 0 means "no maximum" to CHATHISTORY; the other lengths are left out then.
@@ -80,16 +85,23 @@ def isupport_tokens(server: Server) -> list[str]:
     ]
 
 
-def lusers(server: Server) -> list[Reply]:
-    """Return how many people, administrators and channels there are."""
+def lusers(server: Server, session: Session) -> list[Reply]:
+    """Return how many people, administrators and channels there are, as far as one may know."""
     users = server.directory.users.values()
-    total = len(users)
+    total, most = len(users), server.users_most
+    rooms = sum(server.visible(session, room) for room in server.directory.rooms.values())
     return [
         replies.RPL_LUSERCLIENT(text=f"There are {total} users and 0 invisible on 1 servers"),
         replies.RPL_LUSEROP(str(sum(user.admin for user in users))),
         replies.RPL_LUSERUNKNOWN(str(server.addresses.waiting)),
-        replies.RPL_LUSERCHANNELS(str(len(server.directory.rooms))),
+        replies.RPL_LUSERCHANNELS(str(rooms)),
         replies.RPL_LUSERME(text=f"I have {total} clients and 0 servers"),
+        replies.RPL_LOCALUSERS(
+            str(total), str(most), text=f"Current local users {total}, max {most}"
+        ),
+        replies.RPL_GLOBALUSERS(
+            str(total), str(most), text=f"Current global users {total}, max {most}"
+        ),
     ]
 
 

@@ -34,6 +34,8 @@ async def test_isupport_tells_the_limits_that_hold(folder: Path, autojump_clock:
         "CHANNELLEN": "64",
         "CHANTYPES": "#",
         "CHATHISTORY": "100",
+        "ELIST": "CMNTU",
+        "HOSTLEN": "63",
         "LINELEN": "512",
         "MONITOR": "100",
         "MSGREFTYPES": "msgid,timestamp",
@@ -41,10 +43,12 @@ async def test_isupport_tells_the_limits_that_hold(folder: Path, autojump_clock:
         "NETWORK": "SecureChat",
         "NICKLEN": "32",
         "PREFIX": "(o)@",
+        "SAFELIST": "",
         "TARGMAX": got["TARGMAX"],
         "TOPICLEN": "390",
         "USERLEN": "18",
         "UTF8ONLY": "",
+        "WHOX": "",
         "draft/ACCOUNTREQUIRED": "",
     }
     assert {"PRIVMSG:4", "NOTICE:4", "TAGMSG:4", "WHOIS:1"} < set(got["TARGMAX"].split(","))

@@ -20,7 +20,6 @@ from securechat.server.context import Server
 from securechat.server.room import Room
 from securechat.server.session import Session
 
-ELIST = "CMNTU"
 PIECE = 200
 
 _NUMBER = re.compile(r"([CT]?)([<>])([0-9]{1,9})", re.ASCII | re.IGNORECASE)

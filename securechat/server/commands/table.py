@@ -11,11 +11,13 @@ from securechat.protocol.replies import Reply, fail
 from securechat.server.commands import (
     channels,
     connection,
+    helping,
     history,
     info,
     listing,
     messages,
     monitor,
+    operators,
     people,
     who,
 )
@@ -32,11 +34,13 @@ FAMILIES = (
     listing,
     messages,
     monitor,
+    operators,
     people,
     who,
 )
 
 COMMANDS: dict[str, Command] = {row.name: row for family in FAMILIES for row in family.COMMANDS}
+COMMANDS.update({row.name: row for row in helping.rows(COMMANDS)})
 
 # How many messages of one session may wait for their commit before its next line is read.
 PENDING_MAX = 512
