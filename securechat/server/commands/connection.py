@@ -98,15 +98,53 @@ async def authenticate(server: Server, session: Session, message: Message) -> No
 
 
 COMMANDS = (
-    Command("CAP", cap),
-    Command("PING", ping),
-    Command("PONG", pong),
-    Command("NICK", nick),
-    Command("AWAY", away),
-    Command("SETNAME", setname, params_min=1),
-    Command("ISUPPORT", isupport),
-    Command("QUIT", quit_),
-    Command("PASS", too_late),
-    Command("USER", too_late),
-    Command("AUTHENTICATE", authenticate),
+    Command(
+        "CAP",
+        cap,
+        usage="<subcommand> [:<capabilities>]",
+        help="Negotiate capabilities: LS, LIST, REQ, END.",
+    ),
+    Command(
+        "PING",
+        ping,
+        usage="<token>",
+        help="Get the token back, once all that was sent before is done.",
+    ),
+    Command("PONG", pong, usage="<token>", help="Answer a PING: it shows that you are there."),
+    Command(
+        "NICK", nick, usage="<nick>", help="Ask for your nickname, which is your account's name."
+    ),
+    Command(
+        "AWAY",
+        away,
+        usage="[:<text>]",
+        help="Say that you are away, or without a text that you are back.",
+    ),
+    Command(
+        "SETNAME",
+        setname,
+        params_min=1,
+        usage=":<name>",
+        help="Change the name that is shown beside your nickname.",
+    ),
+    Command("ISUPPORT", isupport, help="Show again what the server supports."),
+    Command("QUIT", quit_, usage="[:<reason>]", help="End this connection."),
+    Command(
+        "PASS",
+        too_late,
+        usage="<account>:<password>",
+        help="Log in; before NICK and USER, and only then.",
+    ),
+    Command(
+        "USER",
+        too_late,
+        usage="<username> 0 * :<name>",
+        help="Introduce yourself at the login, and only then.",
+    ),
+    Command(
+        "AUTHENTICATE",
+        authenticate,
+        usage="<mechanism or data>",
+        help="Log in with SASL, and only then.",
+    ),
 )

@@ -144,4 +144,12 @@ def _invalid(subcommand: str, text_given: str = "", *, text: str) -> Reply:
     return fail("CHATHISTORY", "INVALID_PARAMS", *context, text=text)
 
 
-COMMANDS = (Command("CHATHISTORY", chathistory, params_min=1),)
+COMMANDS = (
+    Command(
+        "CHATHISTORY",
+        chathistory,
+        params_min=1,
+        usage="<subcommand> <target> <reference> [<reference>] <limit>",
+        help="Show what was said in a channel or with a person.",
+    ),
+)

@@ -134,7 +134,24 @@ def _too_long(message: Message) -> Reply:
 
 
 COMMANDS = (
-    Command("PRIVMSG", privmsg, pipelined=True),
-    Command("NOTICE", notice, pipelined=True),
-    Command("TAGMSG", tagmsg),
+    Command(
+        "PRIVMSG",
+        privmsg,
+        pipelined=True,
+        usage="<target>{,<target>} :<text>",
+        help="Say something in a channel or to a person.",
+    ),
+    Command(
+        "NOTICE",
+        notice,
+        pipelined=True,
+        usage="<target>{,<target>} :<text>",
+        help="Say something that is never answered automatically.",
+    ),
+    Command(
+        "TAGMSG",
+        tagmsg,
+        usage="<target>{,<target>}",
+        help="Send client-only tags without a text: typing, reactions.",
+    ),
 )

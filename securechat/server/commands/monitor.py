@@ -55,4 +55,12 @@ def _list(session: Session, numeric: Numeric, words: Iterable[str]) -> None:
     session.reply(*(numeric(text=line) for line in in_lines(words, _ROOM, ",")))
 
 
-COMMANDS = (Command("MONITOR", monitor, params_min=1),)
+COMMANDS = (
+    Command(
+        "MONITOR",
+        monitor,
+        params_min=1,
+        usage="<+|-|C|L|S> [<nick>{,<nick>}]",
+        help="Be told when people come and go: add, remove, clear, list, or ask now.",
+    ),
+)
