@@ -6,13 +6,17 @@ parameters (its row does) and never catches its own refusal (dispatch does).
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from itertools import islice
 
 from securechat.protocol.message import Message
 from securechat.protocol.replies import Reply
 from securechat.server.context import Server
 from securechat.server.session import Session
+
+# So many lines are a small part of what may wait in an outbox.
+_PIECE = 25
 
 Handler = Callable[[Server, Session, Message], Awaitable[None]]
 
@@ -41,3 +45,14 @@ class Refused(Exception):
     def __init__(self, *replies: Reply) -> None:
         super().__init__(*(reply.code for reply in replies))
         self.replies = replies
+
+
+async def reply_at_length(session: Session, replies: Iterable[Reply]) -> None:
+    """Answer with any number of replies, each piece when the client has taken enough of the last.
+
+    ``replies`` must hold what it will give: others may change the directory in between.
+    """
+    rest = iter(replies)
+    while piece := list(islice(rest, _PIECE)):
+        await session.outbox.room()
+        session.reply(*piece)

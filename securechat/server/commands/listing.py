@@ -9,18 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from itertools import islice
 
 from securechat.protocol import replies
 from securechat.protocol.masks import is_mask, matches
 from securechat.protocol.message import Message
 from securechat.protocol.names import fold
-from securechat.server.commands.base import Command
+from securechat.server.commands.base import Command, reply_at_length
 from securechat.server.context import Server
 from securechat.server.room import Room
 from securechat.server.session import Session
-
-PIECE = 200
 
 _NUMBER = re.compile(r"([CT]?)([<>])([0-9]{1,9})", re.ASCII | re.IGNORECASE)
 _MINUTE_MS = 60_000
@@ -78,26 +75,13 @@ def _number(letter: str, sign: str, number: int, now_ms: int) -> Callable[[Room]
 async def list_(server: Server, session: Session, message: Message) -> None:
     items = [item for param in message.params[:2] for item in param.split(",") if item]
     query = _Query.read(items, server.now_ms())
-    shown = iter(
-        sorted(
-            (
-                room
-                for room in server.directory.rooms.values()
-                if server.visible(session, room) and query.fits(room)
-            ),
-            key=lambda room: room.key,
-        )
-    )
-    session.reply(replies.RPL_LISTSTART("Channel"))
-    while piece := list(islice(shown, PIECE)):
-        await session.outbox.room()
-        session.reply(
-            *(
-                replies.RPL_LIST(room.name, str(len(room.present)), text=room.topic)
-                for room in piece
-            )
-        )
-    session.reply(replies.RPL_LISTEND())
+    shown = [
+        replies.RPL_LIST(room.name, str(len(room.present)), text=room.topic)
+        for _, room in sorted(server.directory.rooms.items())
+        if server.visible(session, room) and query.fits(room)
+    ]
+    answers = [replies.RPL_LISTSTART("Channel"), *shown, replies.RPL_LISTEND()]
+    await reply_at_length(session, answers)
 
 
 COMMANDS = (

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 
 from securechat.protocol import replies
 from securechat.protocol.capabilities import MULTI_PREFIX
@@ -16,7 +15,7 @@ from securechat.protocol.masks import is_mask, matches
 from securechat.protocol.message import Message
 from securechat.protocol.names import is_channel
 from securechat.protocol.replies import Reply
-from securechat.server.commands.base import Command
+from securechat.server.commands.base import Command, reply_at_length
 from securechat.server.context import Server
 from securechat.server.room import Room, User
 from securechat.server.session import Session
@@ -25,8 +24,6 @@ from securechat.server.session import Session
 _FIELDS = "tcuihsnfdlaor"
 _NO_ADDRESS = "255.255.255.255"
 _TOKEN = re.compile(r"[0-9]{1,3}", re.ASCII)
-# Answers are given in pieces, each when the client has taken enough of those before.
-PIECE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +48,12 @@ class _Query:
 async def who(server: Server, session: Session, message: Message) -> None:
     mask = message.params[0] if message.params and message.params[0] else "*"
     query = _Query.read(message.params[1] if len(message.params) > 1 else "")
-    found = iter(
-        [
-            (room, user)
-            for room, user in _matching(server, session, mask)
-            if user.admin or not query.operators
-        ]
-    )
-    while piece := list(islice(found, PIECE)):
-        await session.outbox.room()
-        session.reply(*(_answer(session, query, room, user) for room, user in piece))
-    session.reply(replies.RPL_ENDOFWHO(mask))
+    answers = [
+        _answer(session, query, room, user)
+        for room, user in _matching(server, session, mask)
+        if user.admin or not query.operators
+    ]
+    await reply_at_length(session, [*answers, replies.RPL_ENDOFWHO(mask)])
 
 
 def _matching(server: Server, session: Session, mask: str) -> Iterator[tuple[Room | None, User]]:
