@@ -32,12 +32,14 @@ CAPABILITIES: tuple[Capability, ...] = (
     Capability("batch", "extensions/batch"),
     Capability("cap-notify", "extensions/capability-negotiation"),
     Capability("chghost", "extensions/chghost"),
+    Capability("draft/channel-rename", "extensions/channel-rename"),
     Capability("draft/chathistory", "extensions/chathistory"),
     Capability("draft/extended-isupport", "extensions/extended-isupport"),
     Capability("draft/pre-away", "extensions/pre-away"),
     Capability("echo-message", "extensions/echo-message"),
     Capability("extended-join", "extensions/extended-join"),
     Capability("extended-monitor", "extensions/extended-monitor"),
+    Capability("invite-notify", "extensions/invite-notify"),
     Capability("labeled-response", "extensions/labeled-response"),
     Capability("message-tags", "extensions/message-tags"),
     Capability("multi-prefix", "extensions/multi-prefix"),
@@ -56,11 +58,13 @@ ACCOUNT_TAG = BITS["account-tag"]
 AWAY_NOTIFY = BITS["away-notify"]
 BATCH = BITS["batch"]
 CAP_NOTIFY = BITS["cap-notify"]
+CHANNEL_RENAME = BITS["draft/channel-rename"]
 CHATHISTORY = BITS["draft/chathistory"]
 ECHO_MESSAGE = BITS["echo-message"]
 EXTENDED_ISUPPORT = BITS["draft/extended-isupport"]
 EXTENDED_JOIN = BITS["extended-join"]
 EXTENDED_MONITOR = BITS["extended-monitor"]
+INVITE_NOTIFY = BITS["invite-notify"]
 LABELED_RESPONSE = BITS["labeled-response"]
 MESSAGE_TAGS = BITS["message-tags"]
 MULTI_PREFIX = BITS["multi-prefix"]

@@ -20,11 +20,11 @@ from securechat.protocol.framing import truncate
 from securechat.protocol.registration import Registration
 from securechat.server import monitors
 from securechat.server.context import Server
-from securechat.server.delivery import show_join, show_to
 from securechat.server.playback import PLAYED_KINDS, play
 from securechat.server.rendering import render_join
 from securechat.server.room import User
 from securechat.server.session import Session
+from securechat.server.showing import show_join, show_to
 from securechat.server.views import entry_lines
 from securechat.server.welcome import REALNAME_BYTES_MAX, USERNAME_LENGTH_MAX, welcome
 from securechat.store.accounts import Account
@@ -52,7 +52,7 @@ def find_or_make_user(server: Server, account: Account, registration: Registrati
             username=(username if len(username) > 1 else f"~{account.key}")[:USERNAME_LENGTH_MAX],
             realname=truncate(registration.realname, REALNAME_BYTES_MAX),
             host=server.settings.server_name,
-            admin=account.admin,
+            account_role=account.role,
             signed_on_ms=server.now_ms(),
             idle_since=trio.current_time(),
         )
@@ -111,7 +111,7 @@ async def _replay(server: Server, session: Session) -> None:
                 break
             try:
                 events = await server.store.history(
-                    room.key, before=before, limit=limit, newest=True, kinds=PLAYED_KINDS
+                    room.id, before=before, limit=limit, newest=True, kinds=PLAYED_KINDS
                 )
             except StoreError as error:
                 log.warning("latest messages not readable", reason=str(error))

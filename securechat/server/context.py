@@ -71,5 +71,9 @@ class Server:
         return room.key in session.user.rooms
 
     def visible(self, session: Session, room: Room) -> bool:
-        """Tell whether a session may know of a room: every one, as none can be hidden yet."""
-        return True
+        """Tell whether a session may know of a room: a private one only from inside.
+
+        Administrators may know of every one. What is answered about a room that may not be known
+        of is what is answered about one that does not exist.
+        """
+        return not room.modes.hidden or session.user.admin or self.is_member(session, room)

@@ -9,27 +9,79 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from securechat.protocol.names import fold
-from securechat.server.room import CHANNEL_RECORD, MEMBER_RECORD, Member, Room, User
+from securechat.server.room import (
+    CHANNEL_RECORD,
+    INVITATION_RECORD,
+    MEMBER_RECORD,
+    Invitation,
+    Member,
+    Room,
+    User,
+)
 from securechat.store.contract import Store
+
+# How many of its former names a room is still found by.
+FORMER_MAX = 5
 
 
 class Directory:
-    """Rooms and users by their folded names."""
+    """Rooms and users by their folded names.
+
+    ``by_id`` has the rooms by what never changes of them, ``former`` by the names they had.
+    """
 
     def __init__(self) -> None:
         self.rooms: dict[str, Room] = {}
+        self.by_id: dict[str, Room] = {}
+        self.former: dict[str, Room] = {}
         self.users: dict[str, User] = {}
 
     async def load(self, store: Store) -> None:
-        """Read the rooms and their members."""
+        """Read the rooms, their members and who is invited."""
         for record in await store.scan(CHANNEL_RECORD):
             if record.value is not None:
-                self.rooms[record.key] = Room.from_value(record.key, record.value)
+                self.add(Room.from_value(record.key, record.value))
         for record in await store.scan(MEMBER_RECORD):
-            room_key, _, account_key = record.key.rpartition(" ")
-            room = self.rooms.get(room_key)
+            room_id, _, account_key = record.key.rpartition(" ")
+            room = self.by_id.get(room_id)
             if room is not None and record.value is not None:
                 room.members[account_key] = Member.from_value(record.value)
+        for record in await store.scan(INVITATION_RECORD):
+            room_id, _, account_key = record.key.rpartition(" ")
+            room = self.by_id.get(room_id)
+            if room is not None and record.value is not None:
+                room.invited[account_key] = Invitation.from_value(record.value)
+
+    def add(self, room: Room) -> None:
+        """Take in a room."""
+        self.rooms[room.key] = room
+        self.by_id[room.id] = room
+        for key in room.former:
+            self.former[key] = room
+
+    def rename(self, room: Room, name: str) -> None:
+        """Give a room another name; who is in it finds it by that one."""
+        if fold(name) == room.key:
+            room.name = name
+            return
+        del self.rooms[room.key]
+        for key in room.former:
+            if self.former.get(key) is room:
+                del self.former[key]
+        room.former = former_names(room, name)
+        room.name, room.key = name, fold(name)
+        self.add(room)
+        for user in room.present.values():
+            user.rooms = {item.key: item for item in user.rooms.values()}
+
+    def new_id(self, name: str) -> str:
+        """Return the id that a room made with this name gets."""
+        key = wanted = fold(name)
+        number = 1
+        while wanted in self.by_id:
+            number += 1
+            wanted = f"{key} {number}"
+        return wanted
 
     def room(self, name: str) -> Room | None:
         """Return the room of this name."""
@@ -54,3 +106,11 @@ class Directory:
         peers = {peer: None for room in user.rooms.values() for peer in room.present.values()}
         peers.pop(user, None)
         return list(peers)
+
+
+def former_names(room: Room, name: str) -> tuple[str, ...]:
+    """Return the former names that a room has once it gets another one."""
+    if fold(name) == room.key:
+        return room.former
+    kept = [key for key in room.former if key not in {room.key, fold(name)}]
+    return (*kept, room.key)[-FORMER_MAX:]

@@ -16,12 +16,15 @@ import trio
 
 from securechat.errors import Conflict, StoreError, StoreRefused, StoreUnavailable
 from securechat.server.ids import Ids
+from securechat.server.turns import Turns
 from securechat.store.contract import Change, Entry, Event, Store
 
 if TYPE_CHECKING:
     from securechat.server.session import Session
 
 GROUP_MAX = 2000
+# Marks what a bot sends (IRCv3 bot-mode).
+BOT_TAG = "bot"
 # An unknown outcome is asked about again after these pauses, then given up.
 RETRY_SECONDS = (0.05, 0.25, 1.0)
 
@@ -37,6 +40,7 @@ class Journal:
         self._queue: deque[Entry] = deque()
         self._wake = trio.Event()
         self._origins: dict[str, Session] = {}
+        self.turns = Turns()
 
     def post(
         self,
@@ -48,23 +52,31 @@ class Journal:
         text: str = "",
         tags: Mapping[str, str] | None = None,
         changes: Sequence[Change] = (),
+        claims: Mapping[str, bool] | None = None,
     ) -> None:
         """Have an event committed and then delivered. Never waits.
 
-        The session hears of it by delivery, or by ``Session.not_stored``.
+        The session hears of it by delivery, or by ``Session.not_stored``. ``claims`` are the ids
+        of the rooms that it changes, and whether it does so alone (``turns.py``).
         """
         msgid, time_ms = self._ids.next()
         user = session.user
-        event = Event(
-            msgid, time_ms, kind, user.key, user.source, conversation, target, text, tags or {}
-        )
+        tags = tags or {}
+        if user.bot:
+            tags = {**tags, BOT_TAG: ""}
+        event = Event(msgid, time_ms, kind, user.key, user.source, conversation, target, text, tags)
         self._origins[msgid] = session
+        self.turns.begin(msgid, claims or {})
         session.posted()
         self._queue.append(Entry(event, changes))
         self._wake.set()
 
     def origin(self, msgid: str) -> Session | None:
-        """Return, once, the session that posted an event; ``None`` if it was not posted here."""
+        """Return, once, the session that posted an event; ``None`` if it was not posted here.
+
+        With that the event is answered, and the rooms that it changes are open to others.
+        """
+        self.turns.end(msgid)
         return self._origins.pop(msgid, None)
 
     async def run(self) -> None:

@@ -23,6 +23,8 @@ SHAPE_MASK = MESSAGE_TAGS | SERVER_TIME | ACCOUNT_TAG | EXTENDED_JOIN
 
 _TEXT_ALWAYS = frozenset({"PRIVMSG", "NOTICE", "TOPIC"})
 _TEXT_IF_ANY = frozenset({"PART", "QUIT"})
+# The text of these is the rest of their line as it stands.
+_REST = frozenset({"KICK", "MODE", "RENAME"})
 
 
 @lru_cache(maxsize=64)
@@ -62,8 +64,13 @@ def line_for(event: Event, text: str | None = None) -> str:
     """Return an event's line without its tags and without CR LF."""
     text = event.text if text is None else text
     parts = [f":{event.source}", event.kind]
+    if event.kind == "INVITE":
+        # What follows the nick in its text is for the journal.
+        parts.append(event.text.partition(" ")[0])
     if event.target:
         parts.append(event.target)
+    if event.kind in _REST:
+        parts.append(text)
     # The text of a JOIN is for the journal; a TAGMSG has none, a PART and a QUIT need none.
     if event.kind in _TEXT_ALWAYS or (text and event.kind in _TEXT_IF_ANY):
         parts.append(f":{text}")

@@ -1,30 +1,42 @@
 """Rooms and users: who there is, who is in what, and where bytes for a room go.
 
-A *room* is what the wire calls a channel. Its members are accounts and stay members while they are
-away; its present users are those with a session. What is sent to a room goes to the outboxes of
-the present users' sessions, which the room keeps sorted by *shape*: the set of capabilities that
-changes a line's bytes, so that each line is made once per shape and not once per recipient.
+A *room* is what the wire calls a channel. Its members are accounts and stay members, with their
+roles, while they are away; its present users are those with a session. What is sent to a room
+goes to the outboxes of the present users' sessions, which the room keeps sorted by *shape*: the
+set of capabilities that changes a line's bytes, so that each line is made once per shape and not
+once per recipient.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from securechat.protocol.modes import PREFIXES, ChannelModes
+from securechat.protocol.names import fold
+from securechat.store.accounts import ADMIN as ADMIN_ROLE
+from securechat.store.accounts import MODERATOR as MODERATOR_ROLE
 
 if TYPE_CHECKING:
     from securechat.server.session import Session
 
-# The roles in a room, the highest first: the mode's letter, and its sign before a name.
-PREFIXES = {"o": "@", "h": "%", "v": "+"}
-
 CHANNEL_RECORD = "channel"
 MEMBER_RECORD = "member"
+INVITATION_RECORD = "invitation"
+
+RANKS = {"": 0, "v": 1, "h": 2, "o": 3}
+"""How high a role is. The founder is above all roles, and an administrator of the server, there
+and everywhere, above the founder."""
+FOUNDER, ADMIN = 4, 5
 
 
 @dataclass(slots=True)
 class Member:
-    """An account's place in a room: since when, and as what (``o`` for an operator)."""
+    """An account's place in a room: since when, and as what.
+
+    ``role`` has the letters of all the roles that were given: ``o``, ``h``, ``v``.
+    """
 
     name: str
     account_id: str
@@ -46,6 +58,29 @@ class Member:
         return cls(value["name"], value["account_id"], value["since_ms"], value["role"])
 
 
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """That an account was invited to a room, by whom, and whether that opens what is closed.
+
+    An invitation from who may change the bans lets in where key, limit, +i or a ban would not.
+    """
+
+    name: str
+    account_id: str
+    by: str
+    time_ms: int
+    opens: bool
+
+    def to_value(self) -> dict[str, object]:
+        """Return what its record keeps."""
+        return asdict(self)
+
+    @classmethod
+    def from_value(cls, value: Mapping[str, Any]) -> Invitation:
+        """Return the invitation that a record describes."""
+        return cls(**value)
+
+
 @dataclass(slots=True, eq=False)
 class User:
     """An account with at least one session: what everybody sees of it."""
@@ -57,14 +92,25 @@ class User:
     username: str
     realname: str
     host: str
-    admin: bool
+    account_role: str
     signed_on_ms: int
     away: str = ""
     idle_since: float = 0.0
     bot: bool = False
+    invisible: bool = False
     wallops: bool = False
     sessions: dict[Session, None] = field(default_factory=dict)
     rooms: dict[str, Room] = field(default_factory=dict)
+
+    @property
+    def admin(self) -> bool:
+        """Whether this is an administrator of the server."""
+        return self.account_role == ADMIN_ROLE
+
+    @property
+    def moderates(self) -> bool:
+        """Whether this is a moderator of the server, or an administrator."""
+        return self.account_role in {ADMIN_ROLE, MODERATOR_ROLE}
 
     @property
     def source(self) -> str:
@@ -85,7 +131,13 @@ class User:
 
 @dataclass(slots=True, eq=False)
 class Room:
-    """One channel. ``members`` and ``present`` are by account key."""
+    """One channel. ``members``, ``present`` and ``invited`` are by account key.
+
+    ``id`` never changes: the journal and the records know the room by it. It is the folded name
+    that the room was made with, and a number after it where that was taken. ``key`` is the folded
+    name of today. ``former`` are the folded names that it had before. ``founder`` is the id of
+    the account that made it.
+    """
 
     name: str
     key: str
@@ -93,9 +145,17 @@ class Room:
     topic: str = ""
     topic_by: str = ""
     topic_ms: int = 0
+    id: str = ""
+    founder: str = ""
+    modes: ChannelModes = field(default_factory=ChannelModes)
+    former: tuple[str, ...] = ()
     members: dict[str, Member] = field(default_factory=dict)
     present: dict[str, User] = field(default_factory=dict)
+    invited: dict[str, Invitation] = field(default_factory=dict)
     by_shape: dict[int, dict[Session, None]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.id = self.id or self.key
 
     def to_value(self) -> dict[str, object]:
         """Return what its record keeps."""
@@ -105,23 +165,40 @@ class Room:
             "topic": self.topic,
             "topic_by": self.topic_by,
             "topic_ms": self.topic_ms,
+            "founder": self.founder,
+            "modes": self.modes.to_value(),
+            "former": list(self.former),
         }
 
     @classmethod
-    def from_value(cls, key: str, value: Mapping[str, Any]) -> Room:
-        """Return the room that a record describes, without its members."""
+    def from_value(cls, room_id: str, value: Mapping[str, Any]) -> Room:
+        """Return the room that a record describes, without its members.
+
+        Records of the first version have no founder, modes and former names.
+        """
+        modes = value.get("modes")
         return cls(
             value["name"],
-            key,
+            fold(value["name"]),
             value["created_ms"],
             value["topic"],
             value["topic_by"],
             value["topic_ms"],
+            room_id,
+            value.get("founder", ""),
+            ChannelModes.from_value(modes) if modes is not None else ChannelModes(),
+            tuple(value.get("former", ())),
         )
 
     def enter(self, user: User) -> None:
-        """Let a user be present, with all sessions; twice is once."""
+        """Let a user be present, with all sessions; twice is once.
+
+        Who is present is a member; in the room that everybody is in, without a record of it.
+        """
         if self.key not in user.rooms:
+            member = self.members.get(user.key)
+            if member is None or member.account_id != user.account_id:
+                self.members[user.key] = Member(user.name, user.account_id, user.signed_on_ms)
             self.present[user.key] = user
             user.rooms[self.key] = self
             for session in user.sessions:
@@ -151,6 +228,19 @@ class Room:
         for sessions in self.by_shape.values():
             yield from sessions
 
+    def rank_of(self, key: str) -> int:
+        """Return how high a member is by role, or as the founder; 0 for anybody else."""
+        member = self.members.get(key)
+        if member is None:
+            return 0
+        if self.founder and member.account_id == self.founder:
+            return FOUNDER
+        return max((RANKS[letter] for letter in member.role), default=0)
+
+    def rank(self, user: User) -> int:
+        """Return how high a user is here; administrators of the server are above everybody."""
+        return ADMIN if user.admin else self.rank_of(user.key)
+
     def prefix_of(self, key: str, *, several: bool = False) -> str:
         """Return what stands before a member's name in lists: the highest role's sign, or all."""
         member = self.members.get(key)
@@ -162,6 +252,6 @@ class Room:
         return signs if several else signs[:1]
 
 
-def member_key(room_key: str, account_key: str) -> str:
-    """Return the key of a member's record; neither name can hold a space."""
-    return f"{room_key} {account_key}"
+def member_key(room_id: str, account_key: str) -> str:
+    """Return the key of a member's record; no account's name can hold a space."""
+    return f"{room_id} {account_key}"

@@ -17,14 +17,27 @@ from securechat.protocol.framing import LINE_BYTES_MAX
 from securechat.protocol.replies import in_lines
 
 if TYPE_CHECKING:
-    from securechat.server.room import Room
+    from securechat.server.room import Room, User
     from securechat.server.session import Session
 
 
 def entry_lines(session: Session, room: Room) -> list[str]:
-    """Return what follows a session's own JOIN: the topic, and the names unless not wanted."""
-    names = [] if session.enabled & NO_IMPLICIT_NAMES else names_lines(session, room)
+    """Return what follows a session's own JOIN: the topic, and the names unless not wanted.
+
+    Without the names it is told its own role, which they would have shown.
+    """
+    unwanted = session.enabled & NO_IMPLICIT_NAMES
+    names = role_line(session, room, session.user) if unwanted else names_lines(session, room)
     return [*topic_lines(session, room), *names]
+
+
+def role_line(session: Session, room: Room, user: User) -> list[str]:
+    """Return the MODE that shows which roles a user who entered has; nothing where it has none."""
+    member = room.members.get(user.key)
+    if member is None or not member.role:
+        return []
+    names = " ".join([user.name] * len(member.role))
+    return [f":{session.server_name} MODE {room.name} +{member.role} {names}"]
 
 
 def topic_lines(session: Session, room: Room) -> list[str]:
@@ -43,7 +56,8 @@ def topic_lines(session: Session, room: Room) -> list[str]:
 def names_lines(session: Session, room: Room) -> list[str]:
     """Return RPL_NAMREPLY lines for who is present, and RPL_ENDOFNAMES."""
     nick, server = session.user.name, session.server_name
-    head = f":{server} {replies.RPL_NAMREPLY.code} {nick} = {room.name} :"
+    symbol = "@" if "s" in room.modes.flags else "="
+    head = f":{server} {replies.RPL_NAMREPLY.code} {nick} {symbol} {room.name} :"
     several = bool(session.enabled & MULTI_PREFIX)
     whole = session.enabled & USERHOST_IN_NAMES
     names = (

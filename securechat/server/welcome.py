@@ -11,8 +11,20 @@ from datetime import UTC, datetime
 import securechat
 from securechat.config import SERVER_NAME_LENGTH_MAX
 from securechat.protocol import replies
+from securechat.protocol.banmasks import EXTBANS
 from securechat.protocol.framing import LINE_BYTES_MAX
 from securechat.protocol.isupport import isupport_lines
+from securechat.protocol.modes import (
+    BY_LETTER,
+    CHANGES_MAX,
+    KEY_BYTES_MAX,
+    LIST_MAX,
+    PREFIXES,
+    USER_MODES,
+    Kind,
+    chanmodes,
+    letters,
+)
 from securechat.protocol.names import ACCOUNT_LENGTH_MAX, CHANNEL_BYTES_MAX
 from securechat.protocol.replies import Reply, in_lines
 from securechat.server.context import Server
@@ -21,6 +33,8 @@ from securechat.server.session import Session
 USERNAME_LENGTH_MAX = 18
 REALNAME_BYTES_MAX = 100
 TARGETS_MAX = 4
+REASON_BYTES_MAX = 255
+"""How much of the reason of a KICK, a PART or a RENAME is kept (KICKLEN)."""
 
 
 def welcome(server: Server, session: Session) -> list[str]:
@@ -32,7 +46,7 @@ def welcome(server: Server, session: Session) -> list[str]:
         replies.RPL_WELCOME(text=f"Welcome to {settings.network}, {user.name}"),
         replies.RPL_YOURHOST(text=f"Your host is {settings.server_name}, running {version}"),
         replies.RPL_CREATED(text=f"This server was started {started}"),
-        replies.RPL_MYINFO(settings.server_name, version, "o", "n", "o"),
+        replies.RPL_MYINFO(*_myinfo(settings.server_name, version)),
     ]
     after = [*lusers(server, session), *motd(server)]
     return [
@@ -40,6 +54,14 @@ def welcome(server: Server, session: Session) -> list[str]:
         *isupport(server, session),
         *(reply.line(settings.server_name, user.name) for reply in after),
     ]
+
+
+def _myinfo(name: str, version: str) -> tuple[str, ...]:
+    """Return what 004 tells: the letters of modes of users, of channels, and with a parameter."""
+    users = "".join(sorted((*USER_MODES, "o")))
+    channels = "".join(sorted(BY_LETTER))
+    with_param = "".join(sorted(letters(Kind.LIST, Kind.KEY, Kind.LIMIT, Kind.ROLE)))
+    return name, version, users, channels, with_param
 
 
 def isupport(server: Server, session: Session) -> list[str]:
@@ -52,24 +74,34 @@ def isupport_tokens(server: Server) -> list[str]:
     """Return the tokens of RPL_ISUPPORT; a limit that is off is not announced."""
     settings = server.settings
     tokens = {
+        "ACCOUNTEXTBAN": "account,a",
         "AWAYLEN": settings.away_bytes_max,
+        "BOT": "B",
         "CASEMAPPING": "ascii",
         "CHANLIMIT": f"#:{settings.channels_per_account_max or ''}",
-        "CHANMODES": ",,,n",
+        "CHANMODES": chanmodes(),
         "CHANNELLEN": CHANNEL_BYTES_MAX,
         "CHANTYPES": "#",
         "CHATHISTORY": settings.history_page_max,
         "ELIST": "CMNTU",
+        "EXCEPTS": "e",
+        "EXTBAN": f",{''.join(sorted(set(EXTBANS.values())))}",
         "HOSTLEN": SERVER_NAME_LENGTH_MAX,
+        "INVEX": "I",
+        "KEYLEN": KEY_BYTES_MAX,
+        "KICKLEN": REASON_BYTES_MAX,
         "LINELEN": LINE_BYTES_MAX,
+        "MAXLIST": ",".join(f"{letter}:{LIST_MAX}" for letter in letters(Kind.LIST)),
+        "MODES": CHANGES_MAX,
         "MONITOR": settings.monitor_targets_max or "",
         "MSGREFTYPES": "msgid,timestamp",
         "NAMELEN": REALNAME_BYTES_MAX,
         "NETWORK": settings.network,
         "NICKLEN": ACCOUNT_LENGTH_MAX,
-        "PREFIX": "(o)@",
+        "PREFIX": f"({''.join(PREFIXES)}){''.join(PREFIXES.values())}",
         "SAFELIST": "",
-        "TARGMAX": f"JOIN:,LIST:,NAMES:,NOTICE:{TARGETS_MAX},PART:,PRIVMSG:{TARGETS_MAX},"
+        "STATUSMSG": "".join(PREFIXES.values()),
+        "TARGMAX": f"JOIN:,KICK:,LIST:,NAMES:,NOTICE:{TARGETS_MAX},PART:,PRIVMSG:{TARGETS_MAX},"
         f"TAGMSG:{TARGETS_MAX},WHOIS:1",
         "TOPICLEN": settings.topic_bytes_max,
         "USERLEN": USERNAME_LENGTH_MAX,

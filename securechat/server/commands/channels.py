@@ -1,4 +1,4 @@
-"""JOIN, PART, TOPIC, NAMES, and what MODE tells.
+"""JOIN, PART, TOPIC and NAMES.
 
 Modern IRC Client Protocol, "Channel Operations". Joins, parts and topics are events of the
 journal; each carries the records that it changes, and both are stored in one step.
@@ -6,102 +6,195 @@ journal; each carries the records that it changes, and both are stored in one st
 
 from __future__ import annotations
 
+from itertools import zip_longest
+
 from securechat.protocol import replies
+from securechat.protocol.banmasks import fits, is_mute
+from securechat.protocol.capabilities import CHANNEL_RENAME
 from securechat.protocol.framing import LINE_BYTES_MAX, truncate
 from securechat.protocol.message import Message
+from securechat.protocol.modes import NEW_CHANNEL
 from securechat.protocol.names import fold, is_channel, is_channel_name
+from securechat.protocol.replies import Reply, fail
 from securechat.server.commands.base import Command, Refused
+from securechat.server.commands.rooms import alone_in, governed_room, own_room, require_role
 from securechat.server.context import Server
-from securechat.server.room import CHANNEL_RECORD, MEMBER_RECORD, Member, Room, member_key
+from securechat.server.room import (
+    CHANNEL_RECORD,
+    INVITATION_RECORD,
+    MEMBER_RECORD,
+    Member,
+    Room,
+    User,
+    member_key,
+)
 from securechat.server.session import Session
 from securechat.server.views import names_lines, topic_lines
+from securechat.server.welcome import REASON_BYTES_MAX
 from securechat.store.contract import Change
-
-PART_BYTES_MAX = 300
 
 
 async def join(server: Server, session: Session, message: Message) -> None:
-    for name in message.params[0].split(","):
+    if message.params[0] == "0":
+        for room in list(session.user.rooms.values()):
+            if room is not server.lobby:
+                await _part(server, session, room.name, "")
+        return
+    names = message.params[0].split(",")
+    keys = message.params[1].split(",") if len(message.params) > 1 else []
+    for name, key in list(zip_longest(names, keys, fillvalue=""))[: len(names)]:
         if not name:
             continue
         try:
-            _join(server, session, name)
+            await _join(server, session, name, key)
         except Refused as refused:
             session.reply(*refused.replies)
         await session.settled()
 
 
-def _join(server: Server, session: Session, name: str) -> None:
+async def _join(server: Server, session: Session, name: str, key: str) -> None:
     if not is_channel_name(name):
-        raise Refused(replies.ERR_NOSUCHCHANNEL(name))
-    user, key = session.user, fold(name)
-    if key in user.rooms:
-        return
-    limit = server.settings.channels_per_account_max
-    if limit and len(user.rooms) >= limit:
-        raise Refused(replies.ERR_TOOMANYCHANNELS(name))
-    room = server.directory.rooms.get(key)
+        bad = replies.ERR_BADCHANMASK if is_channel(name) else replies.ERR_NOSUCHCHANNEL
+        raise Refused(bad(name))
+    user = session.user
+    while True:
+        room = server.directory.room(name) or _renamed(server, session, name)
+        if room is not None and room.key in user.rooms:
+            return
+        limit = server.settings.channels_per_account_max
+        if limit and len(user.rooms) >= limit:
+            raise Refused(replies.ERR_TOOMANYCHANNELS(name))
+        room_id = room.id if room is not None else server.directory.new_id(name)
+        alone = room is None or room.modes.limit > 0
+        if not await server.journal.turns.wait(room_id, alone=alone):
+            break
     now = server.now_ms()
     changes = []
     role = ""
     if room is None:
         role = "o"
-        made = Room(name, key, now)
-        changes.append(Change(CHANNEL_RECORD, key, made.to_value()))
+        made = Room(name, fold(name), now, id=room_id, founder=user.account_id, modes=NEW_CHANNEL)
+        changes.append(Change(CHANNEL_RECORD, room_id, made.to_value()))
+    else:
+        refusal = _why_not(room, user, key)
+        if refusal is not None:
+            raise Refused(refusal)
+        role = "o" if room.founder == user.account_id else ""
+        if user.key in room.invited:
+            changes.append(Change(INVITATION_RECORD, member_key(room_id, user.key), None))
     member = Member(user.name, user.account_id, now, role)
-    changes.append(Change(MEMBER_RECORD, member_key(key, user.key), member.to_value()))
+    changes.append(Change(MEMBER_RECORD, member_key(room_id, user.key), member.to_value()))
     server.journal.post(
         session,
         "JOIN",
-        conversation=key,
+        conversation=room_id,
         target=room.name if room is not None else name,
         text=role,
         changes=changes,
+        claims={room_id: alone},
+    )
+
+
+def _renamed(server: Server, session: Session, name: str) -> Room | None:
+    """Return the room that had this name before, told to the session; channel-rename.
+
+    Raises ``Refused`` where the client knows of renaming and joins the new one itself.
+    """
+    room = server.directory.former.get(fold(name))
+    if room is None or not server.visible(session, room):
+        return None
+    if session.enabled & CHANNEL_RENAME:
+        text = "The channel has been renamed"
+        raise Refused(fail("JOIN", "CHANNEL_RENAMED", name, room.name, text=text))
+    session.reply(replies.ERR_LINKCHANNEL(name, room.name))
+    return room
+
+
+def _why_not(room: Room, user: User, key: str) -> Reply | None:
+    """Return what refuses a user; the first answer about a private room is 473.
+
+    Administrators, the founder and who was invited by an operator are always let in.
+    """
+    modes, name = room.modes, room.name
+    invitation = room.invited.get(user.key)
+    invited = invitation is not None and invitation.account_id == user.account_id
+    if user.admin or room.founder == user.account_id:
+        return None
+    if invitation is not None and invited and invitation.opens:
+        return None
+    if "i" in modes.flags and not _matching(room, "I", user):
+        return replies.ERR_INVITEONLYCHAN(name)
+    if _matching(room, "b", user) and not _matching(room, "e", user):
+        return replies.ERR_BANNEDFROMCHAN(name)
+    if modes.key and key != modes.key:
+        return replies.ERR_BADCHANNELKEY(name)
+    if modes.limit and len(room.members) >= modes.limit:
+        return replies.ERR_CHANNELISFULL(name)
+    return None
+
+
+def _matching(room: Room, letter: str, user: User) -> bool:
+    return any(
+        not is_mute(item.mask) and fits(item.mask, user.source, user.key)
+        for item in room.modes.listed(letter)
     )
 
 
 async def part(server: Server, session: Session, message: Message) -> None:
-    reason = truncate(message.params[1], PART_BYTES_MAX) if len(message.params) > 1 else ""
+    reason = truncate(message.params[1], REASON_BYTES_MAX) if len(message.params) > 1 else ""
     for name in message.params[0].split(","):
         if not name:
             continue
         try:
-            room = _own_room(server, session, name)
-            if room is server.lobby:
-                text = "Everybody is in this channel"
-                raise Refused(replies.ERR_CANNOTSENDTOCHAN(room.name, text=text))
-            server.journal.post(
-                session,
-                "PART",
-                conversation=room.key,
-                target=room.name,
-                text=reason,
-                changes=[Change(MEMBER_RECORD, member_key(room.key, session.user.key), None)],
-            )
+            await _part(server, session, name, reason)
         except Refused as refused:
             session.reply(*refused.replies)
-        await session.settled()
+
+
+async def _part(server: Server, session: Session, name: str, reason: str) -> None:
+    while True:
+        room = own_room(server, session, name)
+        if not await server.journal.turns.wait(room.id, alone=False):
+            break
+    if room is server.lobby:
+        raise Refused(replies.ERR_CANNOTSENDTOCHAN(room.name, text="Everybody is in this channel"))
+    server.journal.post(
+        session,
+        "PART",
+        conversation=room.id,
+        target=room.name,
+        text=reason,
+        changes=[Change(MEMBER_RECORD, member_key(room.id, session.user.key), None)],
+        claims={room.id: False},
+    )
+    await session.settled()
 
 
 async def topic(server: Server, session: Session, message: Message) -> None:
-    room = _own_room(server, session, message.params[0])
     if len(message.params) < 2:
+        room = governed_room(server, session, message.params[0])
         lines = topic_lines(session, room)
         if lines:
             session.send(*lines)
         else:
             session.reply(replies.RPL_NOTOPIC(room.name))
         return
-    fits = LINE_BYTES_MAX - 2 - len(f":{session.user.source} TOPIC {room.name} :".encode())
-    text = truncate(message.params[1], min(server.settings.topic_bytes_max or fits, fits))
-    changed = Room(room.name, room.key, room.created_ms, text, session.user.name, server.now_ms())
+    room = await alone_in(server, session, message.params[0], governed_room)
+    if "t" in room.modes.flags:
+        require_role(session, room, "h")
+    fits_bytes = LINE_BYTES_MAX - 2 - len(f":{session.user.source} TOPIC {room.name} :".encode())
+    text = truncate(
+        message.params[1], min(server.settings.topic_bytes_max or fits_bytes, fits_bytes)
+    )
+    changed = {"topic": text, "topic_by": session.user.name, "topic_ms": server.now_ms()}
     server.journal.post(
         session,
         "TOPIC",
-        conversation=room.key,
+        conversation=room.id,
         target=room.name,
         text=text,
-        changes=[Change(CHANNEL_RECORD, room.key, changed.to_value())],
+        changes=[Change(CHANNEL_RECORD, room.id, room.to_value() | changed)],
+        claims={room.id: True},
     )
 
 
@@ -111,42 +204,38 @@ async def names(server: Server, session: Session, message: Message) -> None:
         return
     for name in message.params[0].split(","):
         room = server.directory.room(name)
-        if room is not None:
+        if room is not None and server.visible(session, room):
             session.send(*names_lines(session, room))
         else:
             session.reply(replies.RPL_ENDOFNAMES(name))
 
 
-async def mode(server: Server, session: Session, message: Message) -> None:
-    """Tell the modes: nobody outside may send to a channel, and nothing can be set yet."""
-    target = message.params[0]
-    if not is_channel(target):
-        if fold(target) != session.user.key:
-            raise Refused(replies.ERR_NOSUCHNICK(target))
-        session.reply(replies.RPL_UMODEIS("+"))
-        return
-    room = server.directory.room(target)
-    if room is None:
-        raise Refused(replies.ERR_NOSUCHCHANNEL(target))
-    session.reply(
-        replies.RPL_CHANNELMODEIS(room.name, "+n"),
-        replies.RPL_CREATIONTIME(room.name, str(room.created_ms // 1000)),
-    )
-
-
-def _own_room(server: Server, session: Session, name: str) -> Room:
-    room = server.directory.room(name)
-    if room is None:
-        raise Refused(replies.ERR_NOSUCHCHANNEL(name))
-    if not server.is_member(session, room):
-        raise Refused(replies.ERR_NOTONCHANNEL(room.name))
-    return room
-
-
 COMMANDS = (
-    Command("JOIN", join, params_min=1),
-    Command("PART", part, params_min=1),
-    Command("TOPIC", topic, params_min=1),
-    Command("NAMES", names),
-    Command("MODE", mode, params_min=1),
+    Command(
+        "JOIN",
+        join,
+        params_min=1,
+        usage="<channel>{,<channel>} [<key>{,<key>}]",
+        help="Join channels, and make those that do not exist. JOIN 0 leaves all but the lobby.",
+    ),
+    Command(
+        "PART",
+        part,
+        params_min=1,
+        usage="<channel>{,<channel>} [<reason>]",
+        help="Leave channels for good. To leave them only for now, quit.",
+    ),
+    Command(
+        "TOPIC",
+        topic,
+        params_min=1,
+        usage="<channel> [<topic>]",
+        help="Show or set the topic of a channel; an empty one clears it.",
+    ),
+    Command(
+        "NAMES",
+        names,
+        usage="<channel>{,<channel>}",
+        help="Show who is in a channel, with the signs of their roles.",
+    ),
 )

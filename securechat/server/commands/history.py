@@ -93,7 +93,7 @@ async def _conversation(
     if is_channel(target):
         room = server.directory.room(target)
         if room is not None and server.is_member(session, room):
-            return Conversation(room.key, room.name)
+            return Conversation(room.id, room.name)
     else:
         account = await server.gate.account(target)
         if account is not None:

@@ -10,12 +10,14 @@ from securechat.protocol import replies
 from securechat.protocol.capabilities import ECHO_MESSAGE, MESSAGE_TAGS, SELF_MESSAGE
 from securechat.protocol.framing import LINE_BYTES_MAX
 from securechat.protocol.message import Message
-from securechat.protocol.names import conversation_with, is_channel
+from securechat.protocol.names import conversation_with
 from securechat.protocol.replies import Reply
 from securechat.server.commands.base import Command, Refused
+from securechat.server.commands.speaking import Audience, audience, is_for_a_room
 from securechat.server.context import Server
+from securechat.server.journal import BOT_TAG
 from securechat.server.rendering import render
-from securechat.server.room import Room, User
+from securechat.server.room import User
 from securechat.server.session import Session
 from securechat.server.welcome import TARGETS_MAX
 from securechat.store.contract import Event
@@ -50,6 +52,8 @@ async def tagmsg(server: Server, session: Session, message: Message) -> None:
     tags = _client_tags(session, message)
     if not tags:
         return
+    if session.user.bot:
+        tags[BOT_TAG] = ""
     for name in _targets(message):
         found = _find(server, session, name)
         event = Event(
@@ -62,8 +66,8 @@ async def tagmsg(server: Server, session: Session, message: Message) -> None:
             found.name,
             tags=tags,
         )
-        if isinstance(found, Room):
-            recipients = dict.fromkeys(found.sessions())
+        if isinstance(found, Audience):
+            recipients = dict.fromkeys((*found.sessions(session.user), session))
         else:
             own = (item for item in session.user.sessions if item.enabled & SELF_MESSAGE)
             recipients = dict.fromkeys((*found.sessions, *own, session))
@@ -92,15 +96,10 @@ def _client_tags(session: Session, message: Message) -> dict[str, str]:
     return {key: value for key, value in message.tags.items() if key.startswith("+")}
 
 
-def _find(server: Server, session: Session, name: str) -> Room | User:
+def _find(server: Server, session: Session, name: str) -> Audience | User:
     """Return whom a message is for; raises ``Refused`` where the session may not send there."""
-    if is_channel(name):
-        room = server.directory.room(name)
-        if room is None:
-            raise Refused(replies.ERR_NOSUCHCHANNEL(name))
-        if not server.is_member(session, room):
-            raise Refused(replies.ERR_CANNOTSENDTOCHAN(room.name))
-        return room
+    if is_for_a_room(name):
+        return audience(server, session, name)
     user = server.directory.user(name)
     if user is None:
         raise Refused(replies.ERR_NOSUCHNICK(name))
@@ -114,11 +113,12 @@ def _post(server: Server, session: Session, message: Message, name: str) -> None
     line = f":{user.source} {message.command} {found.name} :{text}"
     if len(line) * 4 > LINE_BYTES_MAX - 2 < len(line.encode()):
         raise Refused(_too_long(message))
-    is_room = isinstance(found, Room)
     server.journal.post(
         session,
         message.command,
-        conversation=found.key if is_room else conversation_with(user.key, found.key),
+        conversation=found.conversation
+        if isinstance(found, Audience)
+        else conversation_with(user.key, found.key),
         target=found.name,
         text=text,
         tags=_client_tags(session, message),

@@ -16,9 +16,12 @@ from securechat.server.commands import (
     info,
     listing,
     messages,
+    moderation,
+    modes,
     monitor,
     operators,
     people,
+    rename,
     who,
 )
 from securechat.server.commands.base import Command, Refused
@@ -33,9 +36,12 @@ FAMILIES = (
     info,
     listing,
     messages,
+    moderation,
+    modes,
     monitor,
     operators,
     people,
+    rename,
     who,
 )
 

@@ -1,0 +1,65 @@
+"""RENAME, as the IRCv3 ``channel-rename`` draft defines it.
+
+The journal and the records know a room by its id, which stays: so members, modes, topic and the
+whole history are found under the new name, and one record is all that changes.
+"""
+
+from __future__ import annotations
+
+from securechat.protocol.framing import truncate
+from securechat.protocol.message import Message
+from securechat.protocol.names import is_channel_name
+from securechat.protocol.replies import Reply, fail
+from securechat.server.commands.base import Command, Refused
+from securechat.server.commands.rooms import governed_room, require_role
+from securechat.server.context import Server
+from securechat.server.directory import former_names
+from securechat.server.room import CHANNEL_RECORD
+from securechat.server.session import Session
+from securechat.server.welcome import REASON_BYTES_MAX
+from securechat.store.contract import Change
+
+
+async def rename(server: Server, session: Session, message: Message) -> None:
+    old, new = message.params[:2]
+    while True:
+        room = governed_room(server, session, old)
+        require_role(session, room, "o")
+        other = server.directory.room(new)
+        claims = {room.id: True, (other.id if other else server.directory.new_id(new)): True}
+        if not await server.journal.turns.wait(*claims, alone=True):
+            break
+    if not is_channel_name(new):
+        raise Refused(_refusal("CANNOT_RENAME", old, new, "This cannot be a channel's name"))
+    if room is server.lobby:
+        raise Refused(_refusal("CANNOT_RENAME", old, new, "Everybody is in this channel"))
+    if other is not None and (other is not room or new == room.name):
+        raise Refused(
+            _refusal("CHANNEL_NAME_IN_USE", old, new, "The channel name is already taken")
+        )
+    given = message.params[2] if len(message.params) > 2 else ""
+    changed = {"name": new, "former": list(former_names(room, new))}
+    server.journal.post(
+        session,
+        "RENAME",
+        conversation=room.id,
+        target=room.name,
+        text=f"{new} :{truncate(given, REASON_BYTES_MAX)}",
+        changes=[Change(CHANNEL_RECORD, room.id, room.to_value() | changed)],
+        claims=claims,
+    )
+
+
+def _refusal(code: str, old: str, new: str, text: str) -> Reply:
+    return fail("RENAME", code, old, new, text=text)
+
+
+COMMANDS = (
+    Command(
+        "RENAME",
+        rename,
+        params_min=2,
+        usage="<channel> <new name> [<reason>]",
+        help="Give a channel another name; members, modes, topic and history stay.",
+    ),
+)

@@ -1,0 +1,85 @@
+"""Who may speak in a room, and whom a message to it is for.
+
+Modern IRC Client Protocol, "Channel Modes" (``b``, ``e``, ``m``, ``n``) and, for targets such as
+``@#channel``, the ISUPPORT parameter ``STATUSMSG``. What goes to some roles alone is kept apart
+from the room's history, which everybody in it can read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from securechat.protocol import replies
+from securechat.protocol.banmasks import fits
+from securechat.protocol.modes import PREFIXES
+from securechat.protocol.names import is_channel
+from securechat.server.commands.base import Refused
+from securechat.server.commands.rooms import known_room
+from securechat.server.context import Server
+from securechat.server.room import RANKS, Room, User
+from securechat.server.session import Session
+
+STATUSMSG = "".join(PREFIXES.values())
+_RANK_OF_SIGN = {sign: RANKS[letter] for letter, sign in PREFIXES.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """A room, or those in it with at least the role of the sign: ``@``, ``%`` or ``+``."""
+
+    room: Room
+    sign: str = ""
+
+    @property
+    def name(self) -> str:
+        """The target as it is shown."""
+        return self.sign + self.room.name
+
+    @property
+    def conversation(self) -> str:
+        """The journal's key: a room's history does not hold what was for some of it."""
+        return self.sign + self.room.id
+
+    def sessions(self, sender: User) -> Iterator[Session]:
+        """Yield the sessions that are to get a message, the sender's own among them."""
+        if not self.sign:
+            yield from self.room.sessions()
+            return
+        for user in self.room.present.values():
+            if user is sender or self.room.rank_of(user.key) >= _RANK_OF_SIGN[self.sign]:
+                yield from user.sessions
+
+
+def is_for_a_room(target: str) -> bool:
+    """Tell whether a target means a channel, or roles in one."""
+    return is_channel(target.lstrip(STATUSMSG))
+
+
+def audience(server: Server, session: Session, target: str) -> Audience:
+    """Return whom a message is for; raises ``Refused`` where the session may not speak there."""
+    name = target.lstrip(STATUSMSG)
+    signs = target[: len(target) - len(name)]
+    room = known_room(server, session, name)
+    why_not = _why_not(server, session, room)
+    if why_not:
+        raise Refused(replies.ERR_CANNOTSENDTOCHAN(room.name, text=why_not))
+    return Audience(room, min(signs, key=_RANK_OF_SIGN.__getitem__, default=""))
+
+
+def _why_not(server: Server, session: Session, room: Room) -> str:
+    """Return why a session may not speak in a room; who has a role there always may."""
+    user, modes = session.user, room.modes
+    if room.rank(user) > 0:
+        return ""
+    if "n" in modes.flags and not server.is_member(session, room):
+        return "Cannot send to channel (+n): join it first"
+    if "m" in modes.flags:
+        return "Cannot send to channel (+m): only who has a voice may speak"
+    if _listed(room, "b", user) and not _listed(room, "e", user):
+        return "Cannot send to channel (+b): you are banned or muted"
+    return ""
+
+
+def _listed(room: Room, letter: str, user: User) -> bool:
+    return any(fits(item.mask, user.source, user.key) for item in room.modes.listed(letter))
