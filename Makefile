@@ -57,7 +57,7 @@ test-clients: develop  ## Drive the real IRC clients that are installed
 	@$(BIN)/pytest -m clients -rs $(ARGS)
 
 bench: develop  ## Measure; ARGS="--help" tells what can be chosen
-	@$(BIN)/python -m benchmarks $(ARGS)
+	@$(BIN)/python -m benchmarks $(or $(ARGS),fanout)
 
 format: develop  ## Format the code and fix what lint can fix
 	@$(BIN)/ruff format .

@@ -174,6 +174,12 @@ class Settings:
     message_burst: int = declare(20, "Lines handled at once before that rate holds.")
     history_requests_per_second: float = declare(1.0, "The same for requests of history.")
     history_request_burst: int = declare(16, "Requests of history before that rate holds.")
+    gather_milliseconds: int = declare(
+        10,
+        "Time between two sends to more than 64 sessions; what is said meanwhile goes together.",
+        unit="milliseconds",
+        zero="every message at once",
+    )
     outbox_bytes_max: int = declare(
         1048576, "Most that waits to be sent; past it the session ends.", unit="bytes"
     )

@@ -25,14 +25,23 @@ import trio
 from securechat.errors import ConnectionLost
 from securechat.transport.base import Link
 
+# So many recipients make a flush wide.
+BUSY_OUTBOXES = 64
 # How many sends the flusher makes before it lets other tasks have a turn.
 _SENDS_PER_TURN = 256
 
 
 class Flusher:
-    """Sends what dirty outboxes gathered, once per tick."""
+    """Sends what dirty outboxes gathered, once per tick.
 
-    def __init__(self) -> None:
+    A wide flush, to ``BUSY_OUTBOXES`` or more, comes no sooner than ``gather_seconds`` after the
+    one before: then it carries the messages of that time in one send for each recipient, which
+    costs about as much as one message. Talk at people's pace never waits for that.
+    """
+
+    def __init__(self, gather_seconds: float = 0.0) -> None:
+        self._gather_seconds = gather_seconds
+        self._busy_until = 0.0
         self._dirty: list[Outbox] = []
         self._wake = trio.Event()
 
@@ -52,12 +61,22 @@ class Flusher:
         """Flush until cancelled."""
         while True:
             await self._wake.wait()
+            if len(self._dirty) >= BUSY_OUTBOXES:
+                await self._gather()
             self._wake = trio.Event()
             dirty, self._dirty = self._dirty, []
             for count, outbox in enumerate(dirty, 1):
                 outbox.flush()
                 if count % _SENDS_PER_TURN == 0:
                     await trio.lowlevel.checkpoint()
+
+    async def _gather(self) -> None:
+        """Wait until a wide flush is due, and say when the next one is."""
+        now = trio.current_time()
+        if self._busy_until > now:
+            await trio.sleep_until(self._busy_until)
+            now = self._busy_until
+        self._busy_until = now + self._gather_seconds
 
 
 class Outbox:

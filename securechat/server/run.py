@@ -58,7 +58,7 @@ async def make_server(
         directory=directory,
         journal=journal,
         delivery=Delivery(store, directory, journal, last.position if last else 0),
-        flusher=Flusher(),
+        flusher=Flusher(settings.gather_milliseconds / 1000),
         gate=Gate(
             accounts,
             hasher
@@ -86,9 +86,9 @@ async def _lobby(directory: Directory, store: Store, name: str, now_ms: int) -> 
     """Return the channel that everybody is in, made at the first start."""
     room = directory.room(name)
     if room is None:
-        room = Room(name, fold(name), now_ms)
-        await store.put([Change(CHANNEL_RECORD, room.key, room.to_value())])
-        directory.rooms[room.key] = room
+        room = Room(name, fold(name), now_ms, id=directory.new_id(name))
+        await store.put([Change(CHANNEL_RECORD, room.id, room.to_value())])
+        directory.add(room)
     return room
 
 

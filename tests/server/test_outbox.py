@@ -10,10 +10,10 @@ import pytest
 import trio
 from hypothesis import given
 from hypothesis import strategies as st
-from trio.testing import wait_all_tasks_blocked
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from securechat.errors import ConnectionLost
-from securechat.server.outbox import Flusher, Outbox
+from securechat.server.outbox import BUSY_OUTBOXES, Flusher, Outbox
 
 
 @dataclass
@@ -436,3 +436,32 @@ async def test_room_waits_until_half_of_the_limit_is_sent() -> None:
         assert waiting.cancelled_caught
         it.link.make_room(12)
         await it.outbox.room()
+
+
+def never() -> None:
+    pytest.fail("this must not be called")
+
+
+async def test_wide_flushes_gather_what_is_said_meanwhile(autojump_clock: MockClock) -> None:
+    """The first goes at once; the next waits, and carries several messages in one send."""
+    flusher = Flusher(gather_seconds=0.01)
+    links = [FakeLink() for _ in range(BUSY_OUTBOXES)]
+    outboxes = [
+        Outbox(link, flusher, limit=0, park=never, on_overflow=never, on_lost=never)
+        for link in links
+    ]
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(flusher.run)
+        start = trio.current_time()
+        for text in (b"1", b"2", b"3"):
+            for outbox in outboxes:
+                outbox.put(text)
+            await wait_all_tasks_blocked(0)
+        assert all(link.sends == [b"1"] for link in links)
+        await trio.sleep(0.02)
+        assert all(link.sends == [b"1", b"23"] for link in links)
+        assert trio.current_time() - start < 0.03
+        outboxes[0].put(b"alone")
+        await wait_all_tasks_blocked()
+        assert links[0].sends[-1] == b"alone"
+        nursery.cancel_scope.cancel()
