@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from securechat.server.room import User
 
 
+# So many lines are a small part of what may wait in an outbox: long answers go in such pieces.
+LINES_AT_ONCE = 25
+
+
 class Session:
     """One connection of a user's. ``end`` (given by the connection) ends it, with a reason."""
 
@@ -139,7 +143,11 @@ class Session:
             await self.settled()
         finally:
             answers, self._answers = self._answers, None
-            self.push(*labeled(label, answers, self.server_name))
+            lines = labeled(label, answers, self.server_name)
+            self.push(*lines[:LINES_AT_ONCE])
+        for start in range(LINES_AT_ONCE, len(lines), LINES_AT_ONCE):
+            await self.outbox.room()
+            self.push(*lines[start : start + LINES_AT_ONCE])
 
     def reply(self, *replies: Reply) -> None:
         """Send replies, addressed to this user."""

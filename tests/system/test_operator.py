@@ -146,6 +146,20 @@ async def test_an_account_made_while_the_server_runs_can_log_in_at_once(home: Ho
             await dora.ping()
 
 
+async def test_an_administrator_replaces_certificates_from_a_client(home: Home) -> None:
+    """Modern IRC Client Protocol, "REHASH message": it may include TLS certificates."""
+    await users(home, "add", "root", "--admin", "--password-stdin", stdin=f"{NEW_PASSWORD}\n")
+    async with running_server(home) as server, user(server, "root", password=NEW_PASSWORD) as root:
+        home.issue(home.folder / "other.pem", home.key)
+        await root.send("REHASH")
+        await root.expect("382", "root", home.cert.name)
+        await root.expect("FAIL", "REHASH", "NOT_READ")
+        (home.folder / "other.pem").replace(home.cert)
+        await root.send("REHASH")
+        await root.expect("382", "root", home.cert.name)
+        await server.logged("certificate replaced")
+
+
 async def test_certificates_are_replaced_while_people_chat(home: Home) -> None:
     """SAFETY.md fault 22: a bad one is refused and the old one serves on, the log says so."""
     await home.add("alice", "bob")

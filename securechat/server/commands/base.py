@@ -13,10 +13,7 @@ from itertools import islice
 from securechat.protocol.message import Message
 from securechat.protocol.replies import Reply
 from securechat.server.context import Server
-from securechat.server.session import Session
-
-# So many lines are a small part of what may wait in an outbox.
-_PIECE = 25
+from securechat.server.session import LINES_AT_ONCE, Session
 
 Handler = Callable[[Server, Session, Message], Awaitable[None]]
 
@@ -53,6 +50,6 @@ async def reply_at_length(session: Session, replies: Iterable[Reply]) -> None:
     ``replies`` must hold what it will give: others may change the directory in between.
     """
     rest = iter(replies)
-    while piece := list(islice(rest, _PIECE)):
+    while piece := list(islice(rest, LINES_AT_ONCE)):
         await session.outbox.room()
         session.reply(*piece)

@@ -45,11 +45,12 @@ async def test_a_long_list_ends_nobody(folder: Path, autojump_clock: MockClock) 
         names = [f"#{number:03}{'x' * 60}" for number in range(450)]
         for name in names:
             await alice.ask(f"JOIN {name}")
-        bob = await house.login("bob", capacity=1000)
+        bob = await house.login("bob", "batch labeled-response", capacity=1000)
         await alice.sync()
         for room in house.server.directory.rooms.values():
             room.topic = "t" * 300
-        lines = [parse(line) for line in await bob.ask("LIST", "LIST >0")]
+        lines = [parse(line) for line in await bob.ask("LIST", "@label=x LIST >0")]
         listed = [line.params[1] for line in lines if line.command == "322"]
         assert listed == 2 * [*names, "#lobby"]
-        assert [line.command for line in lines if line.command != "322"] == ["321", "323"] * 2
+        rest = [line.command for line in lines if line.command != "322"]
+        assert rest == ["321", "323", "BATCH", "321", "323", "BATCH"]
