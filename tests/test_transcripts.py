@@ -9,6 +9,7 @@ The files in ``transcripts/`` have one step a line:
 ``* phone as alice …``                the same for another session of alice's, named phone
 ``* mallory connects``                somebody connects, and is not logged in
 ``* restart``                         everybody is disconnected, the server starts again
+``* 90 seconds``                      that time passes; everybody answers the server's PING
 ``alice> LINE``                       alice sends a line
 ``alice< PATTERN``                    the next line she gets; ``*`` stands for anything
 ``alice<… PATTERN``                   the next one that fits; those before it are not compared
@@ -32,7 +33,9 @@ import trio
 from support.house import House, Person, open_house
 
 FOLDER = Path(__file__).with_name("transcripts")
-NAMES = ("alice", "bob", "carol", "dave")
+NAMES = ("alice", "bob", "carol", "dave", "erin")
+# When every transcript begins, in milliseconds; its time is that of Trio's clock.
+START_MS = 1_790_000_000_000
 
 
 @pytest.mark.parametrize("file", sorted(FOLDER.glob("*.txt")), ids=lambda file: file.stem)
@@ -66,6 +69,8 @@ class Stage(AsyncExitStack):
         if step == "* restart":
             await self.aclose()
             self._house, self._people = None, {}
+        elif match := re.fullmatch(r"\* (\d+) seconds", step):
+            await self._pass(int(match[1]))
         elif match := re.fullmatch(r"\* (\w+) connects", step):
             self._people[match[1]] = await (await self._opened()).visit()
         elif match := re.fullmatch(
@@ -81,10 +86,20 @@ class Stage(AsyncExitStack):
         else:
             raise AssertionError("this is no step of a transcript")
 
+    async def _pass(self, seconds: int) -> None:
+        end = trio.current_time() + seconds
+        while trio.current_time() < end:
+            for person in self._people.values():
+                if not person.ended:
+                    await person.send("PONG here")
+            await trio.sleep(min(30.0, end - trio.current_time()))
+
     async def _opened(self) -> House:
         if self._house is None:
             self._house = await self.enter_async_context(
-                open_house(self._folder, NAMES, admins=("dave",))
+                open_house(
+                    self._folder, NAMES, admins=("dave",), moderators=("erin",), now_ms=_now_ms
+                )
             )
         return self._house
 
@@ -112,6 +127,10 @@ class Stage(AsyncExitStack):
         for name, person in self._people.items():
             if not person.ended:
                 assert await person.sync() == [], name
+
+
+def _now_ms() -> int:
+    return START_MS + round(trio.current_time() * 1000)
 
 
 def _bytes(text: str) -> bytes:

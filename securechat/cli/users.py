@@ -9,49 +9,35 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
+import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 import click
 
-from securechat.cli.common import ProgramGroup, print_table, run, say
+from securechat.cli import users_moderation
+from securechat.cli.common import ProgramGroup, print_table, say
 from securechat.cli.users_csv import export_text, import_accounts, write_private
+from securechat.cli.users_data import DataFolder, long, short, utc
 from securechat.errors import UserError
-from securechat.store.accounts import Account, Accounts, NewAccount, check_name
+from securechat.store.accounts import (
+    ADMIN,
+    MEMBER,
+    MODERATOR,
+    Account,
+    Accounts,
+    NewAccount,
+    check_name,
+)
 from securechat.store.password_rules import (
     LENGTH_MIN,
     UnusablePassword,
     check_password,
     generate,
 )
-from securechat.store.passwords import PROFILES, Hasher, Profile
-from securechat.store.sqlite import open_store
+from securechat.store.passwords import PROFILES, Hasher
 
-T = TypeVar("T")
 Command = Callable[..., None]
-
-
-@dataclass(frozen=True, slots=True)
-class _Settings:
-    """What the options before the command say."""
-
-    data: Path
-    profile: Profile
-
-    def with_accounts(self, work: Callable[[Accounts], Awaitable[T]], *, create: bool = False) -> T:
-        """Open the store, do the work, close it; only ``create`` makes a missing folder."""
-
-        async def main() -> T:
-            async with open_store(self.data, create=create) as store:
-                return await work(Accounts(store))
-
-        return run(main)
-
-    def hashed(self, password: str) -> str:
-        return run(lambda: Hasher(self.profile).hash(password))
 
 
 @click.group(cls=ProgramGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -81,7 +67,10 @@ def main(context: click.Context, data: Path, password_hash: str) -> None:
     Works on the server's data folder, whether or not the server runs: a running one ends the
     sessions of an account within a second of its being disabled, removed or given a new password.
     """
-    context.obj = _Settings(data, PROFILES[password_hash])
+    context.obj = DataFolder(data, PROFILES[password_hash])
+
+
+_AS = {ADMIN: " as an administrator", MODERATOR: " as a moderator"}
 
 
 def _password_options(command: Command) -> Command:
@@ -96,15 +85,25 @@ def _password_options(command: Command) -> Command:
 @main.command()
 @click.argument("name")
 @click.option("--admin", is_flag=True, help="Make it an operator of the server.")
+@click.option("--moderator", is_flag=True, help="Make it one who keeps order in the channels.")
 @_password_options
 @click.pass_obj
-def add(settings: _Settings, name: str, admin: bool, from_stdin: bool, generated: bool) -> None:
+def add(
+    settings: DataFolder,
+    name: str,
+    admin: bool,
+    moderator: bool,
+    from_stdin: bool,
+    generated: bool,
+) -> None:
     """Make the account NAME.
 
     A name has 2 to 32 letters (a-z), digits, - and _, and starts with a letter. Capital letters
     are shown as you type them, and are the same as small ones.
     """
     check_name(name)
+    if admin and moderator:
+        raise click.UsageError("Use --admin or --moderator, not both.")
     _check_password_options(from_stdin, generated)
 
     async def check_free(accounts: Accounts) -> None:
@@ -115,9 +114,10 @@ def add(settings: _Settings, name: str, admin: bool, from_stdin: bool, generated
     # Before anybody is asked to think up a password.
     settings.with_accounts(check_free, create=True)
     password = _new_password(name, from_stdin, generated)
-    new = NewAccount(name, settings.hashed(password), admin=admin)
+    role = ADMIN if admin else MODERATOR if moderator else MEMBER
+    new = NewAccount(name, settings.hashed(password), role=role)
     settings.with_accounts(lambda accounts: accounts.add(new))
-    say(f"Added {name}{' as an administrator' if admin else ''}.")
+    say(f"Added {name}{_AS.get(role, '')}.")
     _show_generated(password, generated)
 
 
@@ -125,7 +125,7 @@ def add(settings: _Settings, name: str, admin: bool, from_stdin: bool, generated
 @click.argument("name")
 @_password_options
 @click.pass_obj
-def passwd(settings: _Settings, name: str, from_stdin: bool, generated: bool) -> None:
+def passwd(settings: DataFolder, name: str, from_stdin: bool, generated: bool) -> None:
     """Give NAME a new password, which ends its sessions."""
     _check_password_options(from_stdin, generated)
     account = settings.with_accounts(lambda accounts: accounts.named(name))
@@ -139,7 +139,7 @@ def passwd(settings: _Settings, name: str, from_stdin: bool, generated: bool) ->
 @main.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
 @click.pass_obj
-def list_(settings: _Settings, as_json: bool) -> None:
+def list_(settings: DataFolder, as_json: bool) -> None:
     """Show every account."""
 
     async def read(accounts: Accounts) -> list[dict[str, object]]:
@@ -155,10 +155,10 @@ def list_(settings: _Settings, as_json: bool) -> None:
             [
                 (
                     str(one["name"]),
-                    "admin" if one["admin"] else "member",
-                    "disabled" if one["disabled"] else "active",
-                    _short(one["created"]),
-                    _short(one["last_login"]),
+                    str(one["role"]),
+                    str(one["state"]),
+                    short(one["created"]),
+                    short(one["last_login"]),
                 )
                 for one in described
             ],
@@ -171,7 +171,7 @@ def list_(settings: _Settings, as_json: bool) -> None:
 @click.argument("name")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
 @click.pass_obj
-def show(settings: _Settings, name: str, as_json: bool) -> None:
+def show(settings: DataFolder, name: str, as_json: bool) -> None:
     """Show the account NAME."""
 
     async def read(accounts: Accounts) -> dict[str, object]:
@@ -183,14 +183,20 @@ def show(settings: _Settings, name: str, as_json: bool) -> None:
         return
     rows = {
         "Name": described["name"],
-        "Role": "admin" if described["admin"] else "member",
-        "State": "disabled" if described["disabled"] else "active",
-        "Created": _long(described["created"]),
-        "Password set": _long(described["password_changed"]),
+        "Role": described["role"],
+        "State": described["state"],
+        "Created": long(described["created"]),
+        "Password set": long(described["password_changed"]),
         "Password hash": described["password_hash_parameters"],
-        "Last login": _long(described["last_login"]),
+        "Last login": long(described["last_login"]),
         "Id": described["id"],
     }
+    if described["suspended"]:
+        rows |= {
+            "Suspended by": described["suspended_by"],
+            "Until": long(described["suspended_until"] or "further notice"),
+            "Reason": described["suspension_reason"],
+        }
     for label, value in rows.items():
         click.echo(f"{label:<15}{value}")
 
@@ -198,7 +204,7 @@ def show(settings: _Settings, name: str, as_json: bool) -> None:
 @main.command()
 @click.argument("name")
 @click.pass_obj
-def disable(settings: _Settings, name: str) -> None:
+def disable(settings: DataFolder, name: str) -> None:
     """Let nobody log in as NAME, and end its sessions."""
     account = settings.with_accounts(lambda accounts: accounts.disable(name))
     say(f"{account.name} is disabled.")
@@ -207,7 +213,7 @@ def disable(settings: _Settings, name: str) -> None:
 @main.command()
 @click.argument("name")
 @click.pass_obj
-def enable(settings: _Settings, name: str) -> None:
+def enable(settings: DataFolder, name: str) -> None:
     """Let NAME log in again."""
     account = settings.with_accounts(lambda accounts: accounts.enable(name))
     say(f"{account.name} is enabled.")
@@ -217,7 +223,7 @@ def enable(settings: _Settings, name: str) -> None:
 @click.argument("name")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
-def remove(settings: _Settings, name: str, yes: bool) -> None:
+def remove(settings: DataFolder, name: str, yes: bool) -> None:
     """Remove the account NAME; its messages stay in the history.
 
     Whoever gets the same name later is somebody else, and inherits nothing.
@@ -234,14 +240,15 @@ def remove(settings: _Settings, name: str, yes: bool) -> None:
 @main.command("import")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
 @click.pass_obj
-def import_(settings: _Settings, file: Path) -> None:
+def import_(settings: DataFolder, file: Path) -> None:
     """Make all accounts of a CSV file, or none.
 
     FILE may be - for the standard input.
 
     The first line names the columns: name, then password or password_hash (or both, one of them
-    filled in each line), and if you like admin and disabled (yes or no). What export writes can
-    be imported. Every mistake is listed with its line, and then nothing is stored.
+    filled in each line), and if you like role (admin, moderator or member), disabled (yes or no)
+    and suspended (no, yes, or until when, as 2026-11-22T20:26:00Z). What export writes can be
+    imported. Every mistake is listed with its line, and then nothing is stored.
     """
 
     async def work(accounts: Accounts) -> int:
@@ -256,7 +263,7 @@ def import_(settings: _Settings, file: Path) -> None:
     "file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True), default=Path("-")
 )
 @click.pass_obj
-def export(settings: _Settings, file: Path) -> None:
+def export(settings: DataFolder, file: Path) -> None:
     """Write every account as CSV.
 
     To a new FILE, or to the standard output; with the password hashes, so that import makes the
@@ -268,6 +275,10 @@ def export(settings: _Settings, file: Path) -> None:
         click.echo(text, nl=False)
     else:
         write_private(file, text)
+
+
+for _command in users_moderation.COMMANDS:
+    main.add_command(_command)
 
 
 # --- passwords --------------------------------------------------------------------------------
@@ -327,26 +338,20 @@ def _show_generated(password: str, generated: bool) -> None:
 
 def _described(account: Account, logins: dict[str, int]) -> dict[str, object]:
     """Return what may be shown of an account: everything but its hash."""
+    suspension = account.suspended(time.time_ns() // 1_000_000)
     return {
         "name": account.name,
         "id": account.id,
+        "role": account.role,
         "admin": account.admin,
+        "state": "disabled" if account.disabled else "suspended" if suspension else "active",
         "disabled": account.disabled,
-        "created": _utc(account.created_ms),
-        "password_changed": _utc(account.password_changed_ms),
+        "suspended": suspension is not None,
+        "suspended_until": utc(suspension.until_ms) if suspension and suspension.until_ms else None,
+        "suspended_by": suspension.by if suspension else None,
+        "suspension_reason": suspension.reason if suspension else None,
+        "created": utc(account.created_ms),
+        "password_changed": utc(account.password_changed_ms),
         "password_hash_parameters": " ".join(account.password_hash.split("$")[1:4:2]),
-        "last_login": _utc(logins[account.id]) if account.id in logins else None,
+        "last_login": utc(logins[account.id]) if account.id in logins else None,
     }
-
-
-def _utc(time_ms: int) -> str:
-    moment = datetime.fromtimestamp(time_ms / 1000, UTC)
-    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-def _short(time: object) -> str:
-    return str(time)[:10] if time is not None else "never"
-
-
-def _long(time: object) -> str:
-    return str(time).replace("T", " ").replace("Z", " UTC") if time is not None else "never"

@@ -1,6 +1,7 @@
 """Accounts as CSV, for ``securechat-users import`` and ``export``.
 
-Columns: ``name``, ``password`` or ``password_hash`` (argon2id), ``admin``, ``disabled``. The text
+Columns: ``name``, ``password`` or ``password_hash`` (argon2id), ``role``, ``disabled``,
+``suspended``; ``admin`` (yes or no) is an older word for the role. The text
 is UTF-8 with or without a byte order mark, as spreadsheets write it.
 """
 
@@ -10,22 +11,34 @@ import csv
 import io
 import os
 import sys
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import trio
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from securechat.cli.common import console
+from securechat.cli.users_data import operator, utc
 from securechat.errors import UserError
 from securechat.protocol.names import fold
-from securechat.store.accounts import Account, Accounts, NewAccount, check_name
+from securechat.store.accounts import (
+    ADMIN,
+    MEMBER,
+    ROLES,
+    Account,
+    Accounts,
+    NewAccount,
+    Suspension,
+    check_name,
+)
 from securechat.store.password_rules import check_password
 from securechat.store.passwords import Hasher, check_hash
 
-EXPORTED = ("name", "password_hash", "admin", "disabled")
-COLUMNS = ("name", "password", "password_hash", "admin", "disabled")
+EXPORTED = ("name", "password_hash", "role", "disabled", "suspended")
+COLUMNS = ("name", "password", "password_hash", "admin", "role", "disabled", "suspended")
 
 _FLAGS = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False, "": False}
 
@@ -38,8 +51,9 @@ class _Row:
     name: str
     password: str
     password_hash: str
-    admin: bool
+    role: str
     disabled: bool
+    suspension: Suspension | None
 
 
 async def import_accounts(file: Path, accounts: Accounts, hasher: Hasher) -> int:
@@ -66,8 +80,9 @@ async def import_accounts(file: Path, accounts: Accounts, hasher: Hasher) -> int
         NewAccount(
             row.name,
             row.password_hash or hashes[row.line],
-            admin=row.admin,
+            role=row.role,
             disabled=row.disabled,
+            suspension=row.suspension,
         )
         for row in rows
     )
@@ -111,7 +126,7 @@ def _lines(text: str) -> list[tuple[int, dict[str, str]]]:
             # What stands there is not repeated: without a heading it is somebody's password.
             raise UserError(
                 "The first line must name the columns, with commas between them: name, password "
-                "or password_hash, and if you like admin, disabled."
+                "or password_hash, and if you like role, disabled, suspended."
             )
         reader.fieldnames = columns
         return [(reader.line_num, row) for row in reader]
@@ -163,13 +178,35 @@ def _row(line: int, cells: dict[str, str]) -> tuple[_Row, list[str]]:
             check_hash(password_hash)
         except ValueError as error:
             wrong.append(f"The password_hash cannot be taken: {error}.")
-    flags = []
-    for column in ("admin", "disabled"):
-        word = cells.get(column, "").strip().lower()
-        if word not in _FLAGS:
-            wrong.append(f"The column {column} takes yes or no only.")
-        flags.append(_FLAGS.get(word, False))
-    return _Row(line, name, password, password_hash, *flags), wrong
+    words = {column: cells.get(column, "").strip().lower() for column in COLUMNS}
+    wrong += [
+        f"The column {column} takes yes or no only."
+        for column in ("admin", "disabled")
+        if words[column] not in _FLAGS
+    ]
+    admin, disabled = (_FLAGS.get(words[column], False) for column in ("admin", "disabled"))
+    role = words["role"]
+    if role not in {"", *ROLES}:
+        wrong.append(f"The column role takes {', '.join(ROLES[:-1])} or {ROLES[-1]} only.")
+    elif role and words["admin"] and admin is not (role == ADMIN):
+        wrong.append("The columns role and admin contradict each other.")
+    role = role or (ADMIN if admin else MEMBER)
+    try:
+        suspension = _suspension(words["suspended"])
+    except ValueError:
+        suspension = None
+        wrong.append("The column suspended takes no, yes, or a time such as 2026-11-22T20:26:00Z.")
+    return _Row(line, name, password, password_hash, role, disabled, suspension), wrong
+
+
+def _suspension(word: str) -> Suspension | None:
+    """Return what a cell of the column means; raises ``ValueError``."""
+    now_ms = time.time_ns() // 1_000_000
+    if word in _FLAGS:
+        return Suspension(now_ms, 0, operator(), "") if _FLAGS[word] else None
+    until = datetime.fromisoformat(word.upper())
+    until_ms = round(until.replace(tzinfo=until.tzinfo or UTC).timestamp() * 1000)
+    return Suspension(now_ms, until_ms, operator(), "")
 
 
 def export_text(accounts: Iterable[Account]) -> str:
@@ -182,11 +219,19 @@ def export_text(accounts: Iterable[Account]) -> str:
             (
                 account.name,
                 account.password_hash,
-                "yes" if account.admin else "no",
+                account.role,
                 "yes" if account.disabled else "no",
+                _suspended(account),
             )
         )
     return out.getvalue()
+
+
+def _suspended(account: Account) -> str:
+    suspension = account.suspended(time.time_ns() // 1_000_000)
+    if suspension is None:
+        return "no"
+    return utc(suspension.until_ms) if suspension.until_ms else "yes"
 
 
 def write_private(file: Path, text: str) -> None:

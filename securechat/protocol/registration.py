@@ -65,7 +65,7 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Verify:
-    """Check these credentials and call ``verified`` with the account's name, or ``None``."""
+    """Check these credentials and call ``verified`` with the account's name or ``None``, or ``locked``."""
 
     credentials: Credentials
 
@@ -129,6 +129,11 @@ class Registration:
         if not self._by_pass:
             effects.append(self._reply(replies.RPL_SASLSUCCESS()))
         return effects + self._finish_if_complete()
+
+    def locked(self, reason: str) -> list[Effect]:
+        """Report on ``Verify``: the credentials are right, and the account is shut out (902)."""
+        numeric = replies.ERR_PASSWDMISMATCH if self._by_pass else replies.ERR_NICKLOCKED
+        return [self._reply(numeric(text=reason)), Close(reason)]
 
     # --- the rows' actions ---------------------------------------------------------------------
 

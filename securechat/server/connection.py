@@ -192,15 +192,26 @@ class _Login:
                 case gate_effects.Verify(credentials):
                     with _store_needed():
                         self._account = await self._server.gate.check(credentials, self._address)
-                    name = self._account.name if self._account is not None else None
-                    todo.extend(self.registration.verified(name))
+                    if self._account is None:
+                        todo.extend(self.registration.verified(None))
+                    elif shut_out := self._shut_out(self._account):
+                        todo.extend(self.registration.locked(shut_out))
+                    else:
+                        todo.extend(self.registration.verified(self._account.name))
                 case gate_effects.Admit():
                     if self._account is not None:
                         with _store_needed():
                             account = await self._server.gate.still(self._account)
                     if account is None:
                         raise _Ended("Your account was changed: log in again")
+                    if shut_out := self._shut_out(account):
+                        raise _Ended(shut_out)
         return account
+
+    def _shut_out(self, account: Account) -> str:
+        """Return why an account may not come in though its password is right, or nothing."""
+        suspension = account.suspended(self._server.now_ms())
+        return f"Your account is suspended {suspension.words}" if suspension is not None else ""
 
     _account: Account | None = None
 

@@ -76,10 +76,12 @@ def _account_changed(server: Server, record: Record) -> None:
             session.end("Your account was removed")
         elif account.disabled:
             session.end("Your account was disabled")
+        elif suspension := account.suspended(server.now_ms()):
+            session.end(f"Your account is suspended {suspension.words}")
         elif account.credential != session.credential:
             session.end("Your password was changed")
     if account is not None:
-        user.admin = account.admin
+        user.account_role = account.role
 
 
 async def _announcement(server: Server, record: Record) -> None:

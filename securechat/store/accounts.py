@@ -9,6 +9,8 @@ Each account has a random ``id`` of its own. Removing one leaves its messages in
 its name; whatever belongs to an account (memberships, roles, read markers, direct messages) is to
 be kept or checked by the id, so that somebody who gets the same name later inherits nothing.
 
+Whoever changes accounts has a name (``by``): each change is then in the audit log, in one step.
+
 The last login is a record of its own (``login``): it changes often, and nobody who watches
 accounts for changes wants to hear of it.
 """
@@ -18,26 +20,58 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TypedDict, cast
+from dataclasses import asdict, dataclass, replace
+from typing import NotRequired, TypedDict, cast
 
 from securechat.errors import Conflict, UserError
+from securechat.protocol.durations import format_time
 from securechat.protocol.names import check_account_name, fold
+from securechat.store.audit import AuditEntry, audited
 from securechat.store.contract import Change, Record, Store
 
 KIND = "account"
 LOGIN_KIND = "login"
 
+ADMIN, MODERATOR, MEMBER = ROLES = ("admin", "moderator", "member")
+"""What an account may do on the whole server, the most first."""
+
+
+class _Suspension(TypedDict):
+    since_ms: int
+    until_ms: int
+    by: str
+    reason: str
+
 
 class _Value(TypedDict):
+    """What a record keeps. Those of the first version have ``admin`` in place of ``role``."""
+
     id: str
     name: str
     password_hash: str
     generation: int
-    admin: bool
+    admin: NotRequired[bool]
+    role: NotRequired[str]
     disabled: bool
+    suspension: NotRequired[_Suspension]
     created_ms: int
     password_changed_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Suspension:
+    """That an account is shut out: since when, until when (0: until it is lifted), and why."""
+
+    since_ms: int
+    until_ms: int
+    by: str
+    reason: str
+
+    @property
+    def words(self) -> str:
+        """Until when and why, as it is told: ``until 2026-11-22 20:26:00 UTC: spam``."""
+        until = f"until {format_time(self.until_ms)}" if self.until_ms else "until further notice"
+        return f"{until}: {self.reason}" if self.reason else until
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +86,22 @@ class Account:
     id: str
     password_hash: str
     generation: int
-    admin: bool
+    role: str
     disabled: bool
     created_ms: int
     password_changed_ms: int
     version: int
+    suspension: Suspension | None = None
+
+    @property
+    def admin(self) -> bool:
+        """Whether this is an operator of the server."""
+        return self.role == ADMIN
+
+    def suspended(self, now_ms: int) -> Suspension | None:
+        """Return the suspension that holds at a time; one that is over is none."""
+        current = self.suspension
+        return current if current and not 0 < current.until_ms <= now_ms else None
 
     @property
     def credential(self) -> str:
@@ -70,8 +115,9 @@ class NewAccount:
 
     name: str
     password_hash: str
-    admin: bool = False
+    role: str = MEMBER
     disabled: bool = False
+    suspension: Suspension | None = None
 
 
 def account_of(record: Record) -> Account | None:
@@ -79,17 +125,20 @@ def account_of(record: Record) -> Account | None:
     if record.value is None:
         return None
     value = cast("_Value", record.value)
+    role = value.get("role") or (ADMIN if value.get("admin") else MEMBER)
+    suspension = value.get("suspension")
     return Account(
         name=value["name"],
         key=record.key,
         id=value["id"],
         password_hash=value["password_hash"],
         generation=value["generation"],
-        admin=value["admin"],
+        role=role,
         disabled=value["disabled"],
         created_ms=value["created_ms"],
         password_changed_ms=value["password_changed_ms"],
         version=record.version,
+        suspension=Suspension(**suspension) if suspension is not None else None,
     )
 
 
@@ -99,11 +148,13 @@ def _value_of(account: Account) -> Mapping[str, object]:
         "name": account.name,
         "password_hash": account.password_hash,
         "generation": account.generation,
-        "admin": account.admin,
+        "role": account.role,
         "disabled": account.disabled,
         "created_ms": account.created_ms,
         "password_changed_ms": account.password_changed_ms,
     }
+    if account.suspension is not None:
+        value["suspension"] = cast("_Suspension", asdict(account.suspension))
     return dict(value)
 
 
@@ -118,6 +169,7 @@ def _new_id() -> str:
 class Accounts:
     """The accounts in a store. Every method may raise ``StoreError``.
 
+    ``by`` names who makes the changes in the audit log, which has none of them without it.
     ``now_ms`` and ``new_id`` are for tests that want to know the time and the ids.
     """
 
@@ -125,10 +177,12 @@ class Accounts:
         self,
         store: Store,
         *,
+        by: str = "",
         now_ms: Callable[[], int] = _now_ms,
         new_id: Callable[[], str] = _new_id,
     ) -> None:
         self._store = store
+        self._by = by
         self._now_ms = now_ms
         self._new_id = new_id
 
@@ -162,6 +216,8 @@ class Accounts:
         changes = [
             Change(KIND, account.key, _value_of(account), expected=0) for account in accounts
         ]
+        for account in accounts:
+            changes += self._audited("add account", account, account.role)
         try:
             records = await self._store.put(changes)
         except Conflict as conflict:
@@ -169,7 +225,7 @@ class Accounts:
             raise UserError(f"An account named {name} exists already.") from conflict
         return [
             replace(account, version=record.version)
-            for account, record in zip(accounts, records, strict=True)
+            for account, record in zip(accounts, records, strict=False)
         ]
 
     def _made(self, new: NewAccount, now_ms: int) -> Account:
@@ -180,11 +236,12 @@ class Accounts:
             id=self._new_id(),
             password_hash=new.password_hash,
             generation=1,
-            admin=new.admin,
+            role=new.role,
             disabled=new.disabled,
             created_ms=now_ms,
             password_changed_ms=now_ms,
             version=0,
+            suspension=new.suspension,
         )
 
     async def set_password(self, name: str, password_hash: str) -> Account:
@@ -192,6 +249,7 @@ class Accounts:
         now_ms = self._now_ms()
         return await self._change(
             name,
+            "set password",
             lambda account: replace(
                 account,
                 password_hash=password_hash,
@@ -208,11 +266,39 @@ class Accounts:
                 return account
             return replace(account, disabled=True, generation=account.generation + 1)
 
-        return await self._change(name, disabled)
+        return await self._change(name, "disable account", disabled)
 
     async def enable(self, name: str) -> Account:
         """Undo ``disable``. Raises ``UserError``."""
-        return await self._change(name, lambda account: replace(account, disabled=False))
+        return await self._change(
+            name, "enable account", lambda account: replace(account, disabled=False)
+        )
+
+    async def set_role(self, name: str, role: str) -> Account:
+        """Give an account one of ``ROLES``; its sessions go on. Raises ``UserError``."""
+        return await self._change(
+            name, "set role", lambda account: replace(account, role=role), detail=role
+        )
+
+    async def suspend(self, name: str, *, seconds: int = 0, by: str, reason: str = "") -> Account:
+        """Shut an account out for a time (0: until it is lifted), and have its sessions end.
+
+        Whoever is suspended already is from now on suspended by this. Raises ``UserError``.
+        """
+        now_ms = self._now_ms()
+        until_ms = now_ms + seconds * 1000 if seconds else 0
+        suspension = Suspension(now_ms, until_ms, by, reason)
+
+        def suspended(account: Account) -> Account:
+            return replace(account, suspension=suspension, generation=account.generation + 1)
+
+        return await self._change(name, "suspend", suspended, reason=reason, until_ms=until_ms)
+
+    async def unsuspend(self, name: str) -> Account:
+        """Undo ``suspend``. Raises ``UserError``."""
+        return await self._change(
+            name, "unsuspend", lambda account: replace(account, suspension=None)
+        )
 
     async def rehash(self, verified: Account, password_hash: str) -> None:
         """Keep the same password in a new hash, unless it was changed since it was verified."""
@@ -236,25 +322,54 @@ class Accounts:
                     [
                         Change(KIND, account.key, None, expected=account.version),
                         Change(LOGIN_KIND, account.key, None),
+                        *self._audited("remove account", account),
                     ]
                 )
             except Conflict:
                 continue  # somebody else was quicker: look at it again
             return account
 
-    async def _change(self, name: str, change: Callable[[Account], Account]) -> Account:
+    async def _change(
+        self,
+        name: str,
+        act: str,
+        change: Callable[[Account], Account],
+        *,
+        detail: str = "",
+        reason: str = "",
+        until_ms: int = 0,
+    ) -> Account:
         while True:
             account = await self.named(name)
             changed = change(account)
             if changed == account:
                 return account
             try:
-                (record,) = await self._store.put(
-                    [Change(KIND, account.key, _value_of(changed), expected=account.version)]
+                record, *_ = await self._store.put(
+                    [
+                        Change(KIND, account.key, _value_of(changed), expected=account.version),
+                        *self._audited(act, account, detail, reason, until_ms),
+                    ]
                 )
             except Conflict:
                 continue  # somebody else was quicker: change what is there now
             return replace(changed, version=record.version)
+
+    def _audited(
+        self, act: str, account: Account, detail: str = "", reason: str = "", until_ms: int = 0
+    ) -> Sequence[Change]:
+        if not self._by:
+            return []
+        entry = AuditEntry(
+            self._now_ms(),
+            self._by,
+            act,
+            account.name,
+            detail=detail,
+            reason=reason,
+            until_ms=until_ms,
+        )
+        return [audited(entry)]
 
     # --- last logins --------------------------------------------------------------------------
 

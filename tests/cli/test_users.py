@@ -186,7 +186,7 @@ class TestSettings:
 
     def test_help_names_every_command(self, users: Users) -> None:
         text = users("-h").stdout
-        assert len(main.commands) == 9
+        assert len(main.commands) == 13
         for command in main.commands:
             assert re.search(rf"^  {command} ", text, re.MULTILINE)
             assert users(command, "--help").exit_code == 0
@@ -401,7 +401,8 @@ class TestExport:
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
         assert users("export").stdout == file.read_text()
         rows = list(csv.DictReader(io.StringIO(file.read_text())))
-        assert [list(row) for row in rows] == [["name", "password_hash", "admin", "disabled"]] * 2
+        columns = ["name", "password_hash", "role", "disabled", "suspended"]
+        assert [list(row) for row in rows] == [columns] * 2
         other = tmp_path / "other"
         result = users("--data", other, "import", file)
         assert result.stderr == "Added 2 accounts.\n"
@@ -423,9 +424,10 @@ def test_it_works_while_a_server_has_the_data_open(users: Users, data: Path) -> 
             added_now = trio.to_thread.run_sync
             await added_now(added, users, "alice")
             records, mark = await store.changed(0)
-            assert [record.key for record in records] == ["alice"]
+            assert [one.key for one in records if one.kind == "account"] == ["alice"]
             await added_now(users, "disable", "alice")
-            ((record,), mark) = await store.changed(mark)
+            (record, audit), mark = await store.changed(mark)
+            assert (record.kind, audit.kind) == ("account", "audit")
             assert record.value is not None
             assert record.value["disabled"] is True
             await added_now(users, "remove", "alice", "--yes")

@@ -61,10 +61,7 @@ async def test_a_change_that_touches_no_login_ends_nothing(
 async def test_a_new_role_is_seen_at_once(folder: Path, autojump_clock: MockClock) -> None:
     async with open_house(folder) as house:
         alice = await house.login("alice")
-        record = await house.store.get("account", "alice")
-        assert record is not None
-        assert record.value is not None
-        await house.store.put([Change("account", "alice", {**record.value, "admin": True})])
+        await house.accounts.set_role("alice", "admin")
         await trio.sleep(1)
         assert any(" 313 " in line for line in await alice.ask("WHOIS alice"))
 

@@ -13,7 +13,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from securechat.errors import UserError
-from securechat.store.accounts import Accounts, NewAccount, account_of
+from securechat.store.accounts import (
+    Accounts,
+    NewAccount,
+    Suspension,
+    account_of,
+)
+from securechat.store.audit import AuditEntry, read_audit
 from securechat.store.contract import Change, Record, Store
 from securechat.store.runner import inline
 from securechat.store.sqlite import SQLiteStore, open_store
@@ -47,7 +53,7 @@ def accounts(store: SQLiteStore, clock: Clock) -> Accounts:
 
 
 async def test_add_and_get(accounts: Accounts) -> None:
-    added = await accounts.add(NewAccount("Alice", "hash", admin=True))
+    added = await accounts.add(NewAccount("Alice", "hash", role="admin"))
     assert (added.name, added.key, added.id) == ("Alice", "alice", "id1")
     assert (added.admin, added.disabled) == (True, False)
     assert (added.created_ms, added.password_changed_ms) == (1000, 1000)
@@ -68,6 +74,101 @@ async def test_names_that_are_taken_or_wrong(accounts: Accounts) -> None:
         await accounts.named("bob")
     with pytest.raises(UserError, match="starting with a letter"):
         await accounts.named("#bob")
+
+
+async def test_roles(accounts: Accounts) -> None:
+    member = await accounts.add(NewAccount("alice", "hash"))
+    assert (member.role, member.admin) == ("member", False)
+    moderator = await accounts.set_role("ALICE", "moderator")
+    assert moderator == replace(member, role="moderator", version=2)
+    assert not moderator.admin
+    assert (await accounts.set_role("alice", "admin")).admin
+    assert moderator.credential == member.credential
+
+
+@pytest.mark.parametrize(("admin", "role"), [(True, "admin"), (False, "member")])
+async def test_records_of_the_first_version_have_no_role(
+    accounts: Accounts, store: SQLiteStore, admin: bool, role: str
+) -> None:
+    value = {
+        "id": "id9",
+        "name": "Old",
+        "password_hash": "hash",
+        "generation": 3,
+        "admin": admin,
+        "disabled": False,
+        "created_ms": 1,
+        "password_changed_ms": 2,
+    }
+    await store.put([Change("account", "old", value)])
+    old = await accounts.named("old")
+    assert (old.role, old.admin, old.suspension) == (role, admin, None)
+    assert (await accounts.disable("old")).role == role
+    record = await store.get("account", "old")
+    assert record is not None
+    assert record.value is not None
+    assert record.value["role"] == role
+
+
+async def test_a_suspension_is_over_when_its_time_is(accounts: Accounts, clock: Clock) -> None:
+    added = await accounts.add(NewAccount("alice", "hash"))
+    suspended = await accounts.suspend("alice", seconds=60, by="dave", reason="spam")
+    assert suspended.suspension == Suspension(1000, 61_000, "dave", "spam")
+    assert suspended.credential != added.credential
+    assert await accounts.get("alice") == suspended
+    assert suspended.suspended(60_999) == suspended.suspension
+    assert suspended.suspended(61_000) is None
+    assert suspended.suspension.words == "until 1970-01-01 00:01:01 UTC: spam"
+    clock.now_ms = 2000
+    forever = await accounts.suspend("alice", by="dave")
+    assert forever.suspension == Suspension(2000, 0, "dave", "")
+    assert forever.suspended(10**15) == forever.suspension
+    assert forever.suspension.words == "until further notice"
+    lifted = await accounts.unsuspend("alice")
+    assert (lifted.suspension, lifted.credential) == (None, forever.credential)
+    assert await accounts.unsuspend("alice") == lifted
+    for attempt in (accounts.suspend("bob", by="dave"), accounts.unsuspend("bob")):
+        with pytest.raises(UserError, match="no account named bob"):
+            await attempt
+
+
+async def test_what_a_named_hand_does_is_in_the_audit_log(
+    accounts: Accounts, store: SQLiteStore, clock: Clock
+) -> None:
+    await accounts.add(NewAccount("carol", "hash"))
+    assert await read_audit(store) == []
+    named = Accounts(store, by="users:root", now_ms=clock)
+    await named.add_all([NewAccount("Alice", "hash", role="admin"), NewAccount("bob", "hash")])
+    await named.set_password("alice", "another")
+    await named.set_role("alice", "moderator")
+    await named.set_role("alice", "moderator")  # changes nothing
+    clock.now_ms = 2000
+    await named.disable("alice")
+    await named.enable("alice")
+    await named.suspend("alice", seconds=3, by="dave", reason="spam")
+    await named.unsuspend("alice")
+    await named.rehash(await named.named("alice"), "the same, hashed again")
+    await named.remove("alice")
+    with pytest.raises(UserError):
+        await named.remove("alice")
+    with pytest.raises(UserError):
+        await named.add_all([NewAccount("zoe", "hash"), NewAccount("bob", "hash")])
+    entries = [
+        AuditEntry(1000, "users:root", "add account", "Alice", detail="admin"),
+        AuditEntry(1000, "users:root", "add account", "bob", detail="member"),
+        AuditEntry(1000, "users:root", "set password", "Alice"),
+        AuditEntry(1000, "users:root", "set role", "Alice", detail="moderator"),
+        AuditEntry(2000, "users:root", "disable account", "Alice"),
+        AuditEntry(2000, "users:root", "enable account", "Alice"),
+        AuditEntry(2000, "users:root", "suspend", "Alice", reason="spam", until_ms=5000),
+        AuditEntry(2000, "users:root", "unsuspend", "Alice"),
+        AuditEntry(2000, "users:root", "remove account", "Alice"),
+    ]
+    assert await read_audit(store) == entries
+    assert await read_audit(store, newest=2) == entries[-2:]
+    assert await read_audit(store, since_ms=1001) == entries[4:]
+    assert await read_audit(store, since_ms=1001, newest=100) == entries[4:]
+    assert await read_audit(store, since_ms=2001) == []
 
 
 async def test_several_are_made_together_or_not_at_all(accounts: Accounts) -> None:
@@ -177,8 +278,8 @@ async def test_changes_of_two_people_at_once_are_both_kept(
     record = await store.get("account", "alice")
     assert record is not None
     assert record.value is not None
-    admin = Change("account", "alice", {**record.value, "admin": True})
-    member = Change("account", "alice", {**record.value, "admin": False})
+    admin = Change("account", "alice", {**record.value, "role": "admin"})
+    member = Change("account", "alice", {**record.value, "role": "member"})
 
     def meddled(*meddling: Change) -> Accounts:
         store_between: Store = Meddled(store, meddling)  # type: ignore[assignment]
@@ -195,7 +296,23 @@ async def test_changes_of_two_people_at_once_are_both_kept(
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.sampled_from(["add", "passwd", "disable", "enable", "rehash", "remove"])))
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                "add",
+                "passwd",
+                "disable",
+                "enable",
+                "suspend",
+                "unsuspend",
+                "role",
+                "rehash",
+                "remove",
+            ]
+        )
+    )
+)
 def test_no_credential_is_ever_valid_again(
     tmp_path_factory: pytest.TempPathFactory, steps: list[str]
 ) -> None:
@@ -216,13 +333,21 @@ def test_no_credential_is_ever_valid_again(
                         await accounts.disable("alice")
                     case "enable", account if account is not None:
                         await accounts.enable("alice")
+                    case "suspend", account if account is not None:
+                        await accounts.suspend("alice", by="dave")
+                    case "unsuspend", account if account is not None:
+                        await accounts.unsuspend("alice")
+                    case "role", account if account is not None:
+                        await accounts.set_role("alice", "moderator")
                     case "rehash", account if account is not None:
                         await accounts.rehash(account, "rehashed")
                     case "remove", account if account is not None:
                         await accounts.remove("alice")
                 after = await accounts.get("alice")
                 if before is not None and (
-                    after is None or step == "passwd" or (step == "disable" and not before.disabled)
+                    after is None
+                    or step in {"passwd", "suspend"}
+                    or (step == "disable" and not before.disabled)
                 ):
                     ended.add(before.credential)
                 if after is not None:

@@ -19,7 +19,7 @@ from securechat.protocol.framing import BadLine, LineBuffer
 from securechat.protocol.sasl import chunks_of, encode_plain
 from securechat.server.commands.table import dispatch
 from securechat.server.connection import Dispatch, serve_link
-from securechat.server.context import Server
+from securechat.server.context import Server, wall_clock_ms
 from securechat.server.run import Running, make_server, running
 from securechat.store.accounts import Accounts, NewAccount
 from securechat.store.contract import Store
@@ -188,21 +188,28 @@ async def open_house(
     names: Sequence[str] = ("alice", "bob", "carol"),
     *,
     admins: Sequence[str] = (),
+    moderators: Sequence[str] = (),
     changes: Mapping[str, Any] | None = None,
     between: Callable[[SQLiteStore], Store] | None = None,
+    now_ms: Callable[[], int] = wall_clock_ms,
 ) -> AsyncIterator[House]:
     """Run a server on a folder, with accounts of these names; the folder can be used again.
 
     ``changes`` are settings. ``between`` may put something between the server and its store.
+    ``now_ms`` is the time of day.
     """
     hasher = Hasher(CHEAP, inline)
     async with open_store(folder, runner=inline) as store:
-        accounts = Accounts(store)
+        accounts = Accounts(store, now_ms=now_ms)
         for name in names:
             if await accounts.get(name) is None:
                 password = await hasher.hash(password_of(name))
-                await accounts.add(NewAccount(name, password, admin=name in admins))
+                role = (
+                    "admin" if name in admins else "moderator" if name in moderators else "member"
+                )
+                await accounts.add(NewAccount(name, password, role=role))
         settings = quiet_settings(folder, **(changes or {}))
-        server = await make_server(settings, between(store) if between else store, hasher=hasher)
+        kept = between(store) if between else store
+        server = await make_server(settings, kept, hasher=hasher, now_ms=now_ms)
         async with running(server) as current:
             yield House(current, store, hasher)
