@@ -13,12 +13,15 @@ import trio
 
 from securechat.config import SETTINGS, Settings
 from securechat.protocol.capabilities import CAPABILITIES
+from securechat.protocol.modes import CHANNEL_MODES, USER_MODES
 from securechat.server.commands.table import COMMANDS
 from securechat.server.run import make_server
 from securechat.server.welcome import isupport_tokens
 from securechat.store.sqlite import open_store
 
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "protocol.md"
+
+_ROLES = {"o": "operators", "h": "half-operators", "v": "who has voice", "": "everybody"}
 
 _INTRODUCTION = """\
 # The protocol
@@ -53,8 +56,8 @@ choice:
   is away from the network comes back without JOIN. Everybody is in the lobby, which nobody can
   leave.
 * **Who is an operator is decided by the account.** OPER confirms an administrator (381) and
-  refuses everybody else (491), whatever the name and the password are. There are no server
-  operators besides.
+  refuses everybody else (491), whatever the name and the password are. There are no
+  operators besides; moderators have no `*` in WHO.
 * **DIE and RESTART are refused (481)** to everybody: the server is stopped where it runs.
   CONNECT and SQUIT answer 402, for there is no other server; TRACE is not known. USERS (446)
   and SUMMON (445) are disabled, as RFC 2812 allows.
@@ -62,6 +65,11 @@ choice:
 * **Addresses are private.** WHOIS (338) and WHOX (`i`) show where somebody connects from to
   that person and to administrators; everybody else is shown 255.255.255.255. The host in
   `nick!user@host` is the server's name.
+* **The user mode `i` hides nobody**: everybody shares the lobby. LUSERS counts who has it.
+* **Private channels do not exist for who is outside.** `+s` and `+i` hide a channel
+  from NAMES, LIST, WHO, WHOIS, TOPIC, MODE and LUSERS; administrators see it.
+* **KILL is for moderators too**, though not against administrators (723); it is noted in the audit
+  log before it happens.
 * **WHOWAS forgets** with the process, and keeps the last 1000 who left.
 * **WHOIS takes one nickname** (TARGMAX): of a list the first is told about.
 * **LIST conditions** may be mixed with names and masks in either parameter: all the conditions
@@ -99,6 +107,20 @@ async def protocol_document() -> str:
                     (name, _code(value))
                     for name, _, value in (item.partition("=") for item in tokens)
                 ),
+            ),
+            "## Modes\n",
+            "Of channels; the letters b, e and I are lists.\n",
+            *_table(
+                ("Mode", "May be changed by", "What it means"),
+                (
+                    (_code(row.letter), _ROLES[row.role], _text(row.meaning))
+                    for row in CHANNEL_MODES
+                ),
+            ),
+            "Of users; `o` is shown where the account is an administrator's, and cannot be set.\n",
+            *_table(
+                ("Mode", "What it means"),
+                ((_code(letter), meaning) for letter, meaning in sorted(USER_MODES.items())),
             ),
             "## Limits\n",
             "These are settings, with their defaults.\n",

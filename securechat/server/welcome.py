@@ -121,9 +121,12 @@ def lusers(server: Server, session: Session) -> list[Reply]:
     """Return how many people, administrators and channels there are, as far as one may know."""
     users = server.directory.users.values()
     total, most = len(users), server.users_most
+    invisible = sum(user.invisible for user in users)
     rooms = sum(server.visible(session, room) for room in server.directory.rooms.values())
     return [
-        replies.RPL_LUSERCLIENT(text=f"There are {total} users and 0 invisible on 1 servers"),
+        replies.RPL_LUSERCLIENT(
+            text=f"There are {total} users and {invisible} invisible on 1 servers"
+        ),
         replies.RPL_LUSEROP(str(sum(user.admin for user in users))),
         replies.RPL_LUSERUNKNOWN(str(server.addresses.waiting)),
         replies.RPL_LUSERCHANNELS(str(rooms)),

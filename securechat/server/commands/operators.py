@@ -9,6 +9,7 @@ from __future__ import annotations
 import structlog
 import trio
 
+from securechat.errors import StoreError
 from securechat.protocol import replies
 from securechat.protocol.framing import LINE_BYTES_MAX
 from securechat.protocol.masks import matches
@@ -17,6 +18,7 @@ from securechat.protocol.replies import fail
 from securechat.server.commands.base import Command, Refused
 from securechat.server.context import Server
 from securechat.server.session import Session
+from securechat.store.audit import AuditEntry, audited
 
 log = structlog.get_logger(__name__)
 
@@ -37,8 +39,9 @@ async def oper(server: Server, session: Session, message: Message) -> None:
 
 
 async def kill(server: Server, session: Session, message: Message) -> None:
-    """End all sessions of a user, who may log in again at once."""
-    require_admin(session)
+    """End all sessions of a user, who may log in again at once. Moderators may, too."""
+    if not session.user.moderates:
+        raise Refused(replies.ERR_NOPRIVILEGES(text="Permission denied: you are not a moderator"))
     name, comment = message.params[0], message.params[1] or "No reason given"
     if matches(name, server.settings.server_name):
         raise Refused(replies.ERR_CANTKILLSERVER())
@@ -46,9 +49,18 @@ async def kill(server: Server, session: Session, message: Message) -> None:
     if user is None:
         raise Refused(replies.ERR_NOSUCHNICK(name))
     by = session.user
+    if user.admin and not by.admin:
+        raise Refused(replies.ERR_NOPRIVS("kill"))
     reason = f"Killed ({by.name} ({comment}))"
     line = f":{by.source} KILL {user.name} :{comment}"
     _require_fits("KILL", line, f":{user.source} QUIT :{reason}")
+    entry = AuditEntry(server.now_ms(), by.name, "kill", target=user.name, reason=comment)
+    try:
+        await server.store.put([audited(entry)])
+    except StoreError as error:
+        log.warning("kill not noted", reason=str(error))
+        text = "It could not be noted in the audit log, so nobody was disconnected"
+        raise Refused(fail("KILL", "NOT_STORED", user.name, text=text)) from error
     log.info("killed", by=by.key, account=user.key, reason=comment)
     for killed in list(user.sessions):
         if killed is session:
@@ -117,7 +129,7 @@ COMMANDS = (
         kill,
         params_min=2,
         usage="<nick> :<reason>",
-        help="For administrators: end all of somebody's connections.",
+        help="For moderators: end all of somebody's connections.",
     ),
     Command(
         "WALLOPS",

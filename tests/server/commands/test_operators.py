@@ -5,8 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from support.between import shaky_house
 from support.house import open_house
 from trio.testing import MockClock
+
+from securechat.errors import StoreUnavailable
+from securechat.store.audit import read_audit
 
 
 async def test_rehash_says_what_went_wrong(
@@ -55,3 +59,19 @@ async def test_kill_is_logged_and_passwords_are_not(
         entry.items() for entry in logs if entry["event"] == "killed"
     )
     assert "hunter22" not in str(logs)
+
+
+async def test_kill_is_noted_before_it_happens(folder: Path, autojump_clock: MockClock) -> None:
+    """Every moderator's act is in the audit log: what cannot be noted is not done."""
+    async with shaky_house(folder, moderators=("carol",)) as (house, between):
+        bob, carol = await house.login("bob"), await house.login("carol")
+        await bob.sync()
+        between.broken["put"] = StoreUnavailable("the disk is full")
+        (refused,) = await carol.ask("KILL bob :spam")
+        assert refused.startswith(":securechat.internal FAIL KILL NOT_STORED bob :")
+        assert await bob.sync() == []
+        del between.broken["put"]
+        await carol.send("KILL bob :spam")
+        assert "Killed" in (await bob.rest())[-1]
+        (entry,) = [item for item in await read_audit(house.store) if item.act == "kill"]
+        assert (entry.by, entry.target, entry.reason) == ("carol", "bob", "spam")

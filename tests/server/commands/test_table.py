@@ -85,7 +85,7 @@ async def test_a_command_with_empty_parameters_is_answered(
 
 def test_every_command_is_explained() -> None:
     for row in COMMANDS.values():
-        assert not row.help or row.help.endswith("."), row.name
+        assert row.help.endswith("."), row.name
         assert "  " not in row.help
 
 
