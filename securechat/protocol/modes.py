@@ -135,11 +135,16 @@ def format_changes(changes: Iterable[ModeChange], room: int) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A mask in a list: who put it there, and when."""
+    """A mask in a list: who put it there, when, and until when it holds (0: until removed)."""
 
     mask: str
     by: str
     time_ms: int
+    until_ms: int = 0
+
+    def holds(self, now_ms: int) -> bool:
+        """Tell whether it is to be looked at: its time is not over."""
+        return not 0 < self.until_ms <= now_ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +169,18 @@ class ChannelModes:
         """Return the entry of a list that means the same as a mask."""
         return next((item for item in self.listed(letter) if same_mask(item.mask, mask)), None)
 
-    def changed(self, change: ModeChange, by: str, time_ms: int) -> ChannelModes:
+    def expired(self, now_ms: int) -> list[ModeChange]:
+        """Return the changes that remove the entries whose time is over."""
+        return [
+            ModeChange(False, letter, item.mask)
+            for letter, items in self.lists.items()
+            for item in items
+            if not item.holds(now_ms)
+        ]
+
+    def changed(
+        self, change: ModeChange, by: str, time_ms: int, *, until_ms: int = 0
+    ) -> ChannelModes:
         """Return the settings after a change that is well-formed and no role's."""
         letter, param, adding = change.letter, change.param or "", change.adding
         match change.kind:
@@ -177,7 +193,7 @@ class ChannelModes:
                     item for item in self.listed(letter) if not same_mask(item.mask, param)
                 )
                 if adding:
-                    kept = (*kept, Listed(param, by, time_ms))
+                    kept = (*kept, Listed(param, by, time_ms, until_ms))
                 return replace(self, lists={**self.lists, letter: kept})
             case _:
                 return replace(
@@ -198,7 +214,7 @@ class ChannelModes:
             "key": self.key,
             "limit": self.limit,
             "lists": {
-                letter: [[item.mask, item.by, item.time_ms] for item in items]
+                letter: [[item.mask, item.by, item.time_ms, item.until_ms] for item in items]
                 for letter, items in self.lists.items()
             },
         }

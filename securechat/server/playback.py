@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from securechat.protocol.capabilities import BATCH, SERVER_TIME
+from securechat.protocol.names import is_channel
 from securechat.server.rendering import line_for, tags_for
 from securechat.server.session import Session
 from securechat.store.contract import Event, Stored
@@ -29,6 +31,9 @@ def play(session: Session, target: str, events: Sequence[Stored], *, unasked: bo
         lines.append(f":{session.server_name} BATCH +{batch} chathistory {target}")
     for stored in events:
         event = stored.event
+        if is_channel(event.target):
+            # Under the name that the channel has today.
+            event = replace(event, target=target)
         text = _dated(event) if date else event.text
         lines.append(tags_for(event, shape, batch) + line_for(event, text))
     if batch:

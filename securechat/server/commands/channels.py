@@ -58,7 +58,7 @@ async def _join(server: Server, session: Session, name: str, key: str) -> None:
         raise Refused(bad(name))
     user = session.user
     while True:
-        room = server.directory.room(name) or _renamed(server, session, name)
+        room = server.directory.room(name) or _former(server, session, name)
         if room is not None and room.key in user.rooms:
             return
         limit = server.settings.channels_per_account_max
@@ -68,6 +68,8 @@ async def _join(server: Server, session: Session, name: str, key: str) -> None:
         alone = room is None or room.modes.limit > 0
         if not await server.journal.turns.wait(room_id, alone=alone):
             break
+    if room is not None and fold(name) != room.key:
+        session.reply(replies.ERR_LINKCHANNEL(name, room.name))
     now = server.now_ms()
     changes = []
     role = ""
@@ -76,7 +78,7 @@ async def _join(server: Server, session: Session, name: str, key: str) -> None:
         made = Room(name, fold(name), now, id=room_id, founder=user.account_id, modes=NEW_CHANNEL)
         changes.append(Change(CHANNEL_RECORD, room_id, made.to_value()))
     else:
-        refusal = _why_not(room, user, key)
+        refusal = _why_not(room, user, key, now)
         if refusal is not None:
             raise Refused(refusal)
         role = "o" if room.founder == user.account_id else ""
@@ -95,8 +97,8 @@ async def _join(server: Server, session: Session, name: str, key: str) -> None:
     )
 
 
-def _renamed(server: Server, session: Session, name: str) -> Room | None:
-    """Return the room that had this name before, told to the session; channel-rename.
+def _former(server: Server, session: Session, name: str) -> Room | None:
+    """Return the room that had this name before; channel-rename, "Channel redirection".
 
     Raises ``Refused`` where the client knows of renaming and joins the new one itself.
     """
@@ -106,36 +108,39 @@ def _renamed(server: Server, session: Session, name: str) -> Room | None:
     if session.enabled & CHANNEL_RENAME:
         text = "The channel has been renamed"
         raise Refused(fail("JOIN", "CHANNEL_RENAMED", name, room.name, text=text))
-    session.reply(replies.ERR_LINKCHANNEL(name, room.name))
     return room
 
 
-def _why_not(room: Room, user: User, key: str) -> Reply | None:
+def _why_not(room: Room, user: User, key: str, now_ms: int) -> Reply | None:
     """Return what refuses a user; the first answer about a private room is 473.
 
-    Administrators, the founder and who was invited by an operator are always let in.
+    Administrators and the founder are always let in. Who was invited by an operator is, unless
+    banned after that.
     """
     modes, name = room.modes, room.name
-    invitation = room.invited.get(user.key)
-    invited = invitation is not None and invitation.account_id == user.account_id
     if user.admin or room.founder == user.account_id:
         return None
-    if invitation is not None and invited and invitation.opens:
-        return None
-    if "i" in modes.flags and not _matching(room, "I", user):
+    invitation = room.invited.get(user.key)
+    opens = invitation is not None and invitation.opens and invitation.account_id == user.account_id
+    invited_ms = invitation.time_ms if invitation is not None and opens else 0
+    if not opens and "i" in modes.flags and not _matching(room, "I", user, now_ms):
         return replies.ERR_INVITEONLYCHAN(name)
-    if _matching(room, "b", user) and not _matching(room, "e", user):
+    banned = _matching(room, "b", user, now_ms, since_ms=invited_ms)
+    if banned and not _matching(room, "e", user, now_ms):
         return replies.ERR_BANNEDFROMCHAN(name)
-    if modes.key and key != modes.key:
+    if not opens and modes.key and key != modes.key:
         return replies.ERR_BADCHANNELKEY(name)
-    if modes.limit and len(room.members) >= modes.limit:
+    if not opens and modes.limit and len(room.members) >= modes.limit:
         return replies.ERR_CHANNELISFULL(name)
     return None
 
 
-def _matching(room: Room, letter: str, user: User) -> bool:
+def _matching(room: Room, letter: str, user: User, now_ms: int, *, since_ms: int = 0) -> bool:
     return any(
-        not is_mute(item.mask) and fits(item.mask, user.source, user.key)
+        item.time_ms > since_ms
+        and item.holds(now_ms)
+        and not is_mute(item.mask)
+        and fits(item.mask, user.source, user.key)
         for item in room.modes.listed(letter)
     )
 
