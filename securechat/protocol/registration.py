@@ -65,7 +65,7 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Verify:
-    """Check these credentials and call ``verified`` with the account's name or ``None``, or ``locked``."""
+    """Check these credentials and call ``verified`` (the account, or ``None``) or ``locked``."""
 
     credentials: Credentials
 

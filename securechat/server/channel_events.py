@@ -156,10 +156,28 @@ def _mode(room: Room, event: Event, origin: Session | None) -> None:
     show(room, event, origin)
 
 
+def _ban(room: Room, event: Event, origin: Session | None) -> None:
+    """Put a mask into the list of bans for a time; shown where it was not there before."""
+    mode, until_ms = event.text.rsplit(" ", 1)
+    (change,), _ = parse_changes(mode.split(" "))
+    known = room.modes.entry(change.letter, change.param or "") is not None
+    by = event.source.partition("!")[0]
+    room.modes = room.modes.changed(change, by, event.time_ms, until_ms=int(until_ms))
+    if not known:
+        show(room, event, origin)
+
+
+def _slow_mode(room: Room, event: Event, origin: Session | None) -> None:
+    room.pace.change(int(event.text))
+    show(room, event, origin)
+
+
 _IN_ROOM: Mapping[str, Callable[[Room, Event, Session | None], None]] = {
     "PART": _part,
     "TOPIC": _topic,
     "MODE": _mode,
+    "BAN": _ban,
+    "SLOWMODE": _slow_mode,
 }
 
 

@@ -71,6 +71,27 @@ class Journal:
         self._queue.append(Entry(event, changes))
         self._wake.set()
 
+    def post_own(
+        self,
+        source: str,
+        kind: str,
+        *,
+        conversation: str,
+        target: str,
+        text: str,
+        changes: Sequence[Change],
+        claims: Mapping[str, bool],
+    ) -> None:
+        """Have an event of the server's own committed and delivered; see ``post``.
+
+        Nobody waits for it: what cannot be stored is logged, and was not done.
+        """
+        msgid, time_ms = self._ids.next()
+        event = Event(msgid, time_ms, kind, "", source, conversation, target, text)
+        self.turns.begin(msgid, claims)
+        self._queue.append(Entry(event, changes))
+        self._wake.set()
+
     def origin(self, msgid: str) -> Session | None:
         """Return, once, the session that posted an event; ``None`` if it was not posted here.
 

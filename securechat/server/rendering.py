@@ -6,6 +6,7 @@ the IRCv3 specifications ``server-time``, ``message-ids``, ``account-tag`` and `
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
 
@@ -16,6 +17,7 @@ from securechat.protocol.capabilities import (
     MESSAGE_TAGS,
     SERVER_TIME,
 )
+from securechat.protocol.durations import format_duration
 from securechat.protocol.message import format_tags
 from securechat.store.contract import Event
 
@@ -52,7 +54,7 @@ def tags_for(event: Event, shape: int, batch: str = "") -> str:
         parts.append(f"time={server_time(event.time_ms)}")
     if shape & MESSAGE_TAGS and event.msgid:
         parts.append(f"msgid={event.msgid}")
-    if shape & ACCOUNT_TAG:
+    if shape & ACCOUNT_TAG and event.account:
         # Nicks are account names, so the source already spells the account.
         parts.append(f"account={event.source.partition('!')[0]}")
     if shape & MESSAGE_TAGS and event.tags:
@@ -60,9 +62,23 @@ def tags_for(event: Event, shape: int, batch: str = "") -> str:
     return f"@{';'.join(parts)} " if parts else ""
 
 
+def slow_mode_sentence(seconds: int) -> str:
+    """Return what the members of a channel are told about its pace."""
+    if not seconds:
+        return "Slow mode is off"
+    return f"Slow mode: one message in {format_duration(seconds)} for each of you"
+
+
 def line_for(event: Event, text: str | None = None) -> str:
     """Return an event's line without its tags and without CR LF."""
     text = event.text if text is None else text
+    if event.kind == "BAN":
+        # The journal also has until when it holds; the wire's command is MODE.
+        event = replace(event, kind="MODE")
+        text = text.rpartition(" ")[0]
+    elif event.kind == "SLOWMODE":
+        event = replace(event, kind="NOTICE")
+        text = slow_mode_sentence(int(text))
     parts = [f":{event.source}", event.kind]
     if event.kind == "INVITE":
         # What follows the nick in its text is for the journal.

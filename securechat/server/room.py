@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from securechat.protocol.modes import PREFIXES, ChannelModes
 from securechat.protocol.names import fold
+from securechat.server.pace import Pace
 from securechat.store.accounts import ADMIN as ADMIN_ROLE
 from securechat.store.accounts import MODERATOR as MODERATOR_ROLE
 
@@ -62,7 +63,7 @@ class Member:
 class Invitation:
     """That an account was invited to a room, by whom, and whether that opens what is closed.
 
-    An invitation from who may change the bans lets in where key, limit, +i or a ban would not.
+    One from an operator or half-operator lets in where key, limit, +i or a ban before it would not.
     """
 
     name: str
@@ -136,7 +137,7 @@ class Room:
     ``id`` never changes: the journal and the records know the room by it. It is the folded name
     that the room was made with, and a number after it where that was taken. ``key`` is the folded
     name of today. ``former`` are the folded names that it had before. ``founder`` is the id of
-    the account that made it.
+    the account that made it. ``pace`` is how often a member may write (slow mode).
     """
 
     name: str
@@ -149,6 +150,7 @@ class Room:
     founder: str = ""
     modes: ChannelModes = field(default_factory=ChannelModes)
     former: tuple[str, ...] = ()
+    pace: Pace = field(default_factory=Pace)
     members: dict[str, Member] = field(default_factory=dict)
     present: dict[str, User] = field(default_factory=dict)
     invited: dict[str, Invitation] = field(default_factory=dict)
@@ -168,13 +170,14 @@ class Room:
             "founder": self.founder,
             "modes": self.modes.to_value(),
             "former": list(self.former),
+            "slow_seconds": self.pace.seconds,
         }
 
     @classmethod
     def from_value(cls, room_id: str, value: Mapping[str, Any]) -> Room:
         """Return the room that a record describes, without its members.
 
-        Records of the first version have no founder, modes and former names.
+        Records of the first version have no founder, modes, former names and pace.
         """
         modes = value.get("modes")
         return cls(
@@ -188,6 +191,7 @@ class Room:
             value.get("founder", ""),
             ChannelModes.from_value(modes) if modes is not None else ChannelModes(),
             tuple(value.get("former", ())),
+            Pace(value.get("slow_seconds", 0)),
         )
 
     def enter(self, user: User) -> None:
@@ -238,8 +242,14 @@ class Room:
         return max((RANKS[letter] for letter in member.role), default=0)
 
     def rank(self, user: User) -> int:
-        """Return how high a user is here; administrators of the server are above everybody."""
-        return ADMIN if user.admin else self.rank_of(user.key)
+        """Return how high a user is here.
+
+        Administrators of the server are above everybody, its moderators at least half-operators.
+        """
+        if user.admin:
+            return ADMIN
+        own = self.rank_of(user.key)
+        return max(own, RANKS["h"]) if user.moderates else own
 
     def prefix_of(self, key: str, *, several: bool = False) -> str:
         """Return what stands before a member's name in lists: the highest role's sign, or all."""

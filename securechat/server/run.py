@@ -27,7 +27,12 @@ from securechat.server.journal import Journal
 from securechat.server.limits import AddressLimits, LoginLimits
 from securechat.server.outbox import Flusher
 from securechat.server.room import CHANNEL_RECORD, Room
-from securechat.server.watchers import forget_old_limits, watch_changes, watch_silence
+from securechat.server.watchers import (
+    forget_old_limits,
+    watch_changes,
+    watch_expiry,
+    watch_silence,
+)
 from securechat.store.accounts import Accounts
 from securechat.store.contract import Change, Store
 from securechat.store.passwords import Hasher, profile_named
@@ -128,6 +133,7 @@ async def running(server: Server) -> AsyncIterator[Running]:
         core.start_soon(server.flusher.run)
         core.start_soon(watch_silence, server)
         core.start_soon(watch_changes, server, mark)
+        core.start_soon(watch_expiry, server)
         core.start_soon(forget_old_limits, server)
         async with trio.open_nursery() as connections:
             current = Running(server, connections)

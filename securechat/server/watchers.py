@@ -13,12 +13,14 @@ from securechat.config import limit
 from securechat.errors import StoreError, StoreUnavailable
 from securechat.protocol.framing import split_text
 from securechat.server.context import Server
+from securechat.server.room import CHANNEL_RECORD, Room
 from securechat.store.accounts import KIND as ACCOUNT_RECORD
 from securechat.store.accounts import account_of
 from securechat.store.contract import Change, Record
 
 SILENCE_SECONDS = 1.0
 CHANGES_SECONDS = 0.25
+EXPIRY_SECONDS = 2.0
 LIMITS_SECONDS = 60.0
 # A notice with the longest names of server and person fits into a line.
 NOTICE_BYTES_MAX = 400
@@ -91,6 +93,40 @@ async def _announcement(server: Server, record: Record) -> None:
         await server.store.put([Change(record.kind, record.key, None)])
     except StoreError as error:
         log.warning("announcement not acknowledged", reason=str(error))
+
+
+async def watch_expiry(server: Server) -> None:
+    """Remove from the channels' lists what has an end that is over, for all to see.
+
+    It counts no longer from that moment on, whether or not it is still in the list.
+    """
+    while True:
+        await trio.sleep(EXPIRY_SECONDS)
+        for room in list(server.directory.by_id.values()):
+            if room.modes.expired(server.now_ms()):
+                while await server.journal.turns.wait(room.id, alone=True):
+                    pass
+                _remove_expired(server, room)
+
+
+def _remove_expired(server: Server, room: Room) -> None:
+    """Post one MODE for each entry, for each fits into a line; the first has the record."""
+    modes, now_ms = room.modes, server.now_ms()
+    expired = modes.expired(now_ms)
+    for change in expired:
+        modes = modes.changed(change, "", now_ms)
+    changes = [Change(CHANNEL_RECORD, room.id, room.to_value() | {"modes": modes.to_value()})]
+    for change in expired:
+        server.journal.post_own(
+            server.settings.server_name,
+            "MODE",
+            conversation=room.id,
+            target=room.name,
+            text=f"-{change.letter} {change.param}",
+            changes=changes,
+            claims={room.id: True},
+        )
+        changes = []
 
 
 def announce(server: Server, text: str) -> int:

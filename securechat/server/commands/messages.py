@@ -13,7 +13,7 @@ from securechat.protocol.message import Message
 from securechat.protocol.names import conversation_with
 from securechat.protocol.replies import Reply
 from securechat.server.commands.base import Command, Refused
-from securechat.server.commands.speaking import Audience, audience, is_for_a_room
+from securechat.server.commands.speaking import Audience, audience, is_for_a_room, keep_pace
 from securechat.server.context import Server
 from securechat.server.journal import BOT_TAG
 from securechat.server.rendering import render
@@ -113,6 +113,8 @@ def _post(server: Server, session: Session, message: Message, name: str) -> None
     line = f":{user.source} {message.command} {found.name} :{text}"
     if len(line) * 4 > LINE_BYTES_MAX - 2 < len(line.encode()):
         raise Refused(_too_long(message))
+    if isinstance(found, Audience):
+        keep_pace(session, found.room)
     server.journal.post(
         session,
         message.command,

@@ -6,6 +6,7 @@ from securechat.protocol import replies
 from securechat.protocol.framing import truncate
 from securechat.protocol.message import Message
 from securechat.protocol.names import fold
+from securechat.server.commands.auditing import acted
 from securechat.server.commands.base import Command, Refused
 from securechat.server.commands.rooms import (
     alone_in,
@@ -59,7 +60,10 @@ async def _kick(server: Server, session: Session, name: str, nick: str, reason: 
         conversation=room.id,
         target=room.name,
         text=f"{member.name} :{reason}",
-        changes=[Change(MEMBER_RECORD, member_key(room.id, key), None)],
+        changes=[
+            Change(MEMBER_RECORD, member_key(room.id, key), None),
+            acted(server, session, "kick", target=member.name, channel=room.name, reason=reason),
+        ],
         claims={room.id: True},
     )
     await session.settled()

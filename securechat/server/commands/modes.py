@@ -29,6 +29,7 @@ from securechat.protocol.modes import (
 from securechat.protocol.names import fold, is_channel
 from securechat.protocol.replies import Numeric, Reply, fail
 from securechat.server.channel_events import role_after
+from securechat.server.commands.auditing import acted
 from securechat.server.commands.base import Command, Refused
 from securechat.server.commands.rooms import alone_in, known_room, may_act_on
 from securechat.server.context import Server
@@ -119,10 +120,12 @@ class _Plan:
             case Kind.LIST:
                 change = self._mask(change)
                 entry = self.modes.entry(change.letter, change.param or "")
-                same = (entry is not None) == change.adding
+                # An entry that holds for a time only can be made one that stays.
+                stays = entry is not None and not (change.adding and entry.until_ms)
+                same = stays == change.adding
                 if entry is not None and not change.adding:
                     change = replace(change, param=entry.mask)
-                if not same and change.adding:
+                if entry is None and change.adding:
                     self._require_place(change)
             case _:
                 same = (change.letter in self.modes.flags) == change.adding
@@ -198,6 +201,9 @@ def _post(server: Server, session: Session, room: Room, plan: _Plan) -> None:
         now = room.members[key]
         member = Member(now.name, now.account_id, now.since_ms, role)
         changes.append(Change(MEMBER_RECORD, member_key(room.id, key), member.to_value()))
+    if plan.done:
+        whole = " ".join(format_changes(plan.done, LINE_BYTES_MAX))
+        changes.append(acted(server, session, "mode", channel=room.name, detail=whole))
     for text in format_changes(plan.done, space):
         server.journal.post(
             session,
@@ -222,7 +228,7 @@ def _tell(server: Server, session: Session, room: Room) -> None:
 
 def _tell_list(server: Server, session: Session, room: Room, letter: str) -> None:
     """Tell a list: bans to who is in the channel, exceptions to who may change them."""
-    if not session.user.admin and not server.is_member(session, room):
+    if not session.user.moderates and not server.is_member(session, room):
         session.reply(replies.ERR_NOTONCHANNEL(room.name))
         return
     if letter != "b" and room.rank(session.user) < RANKS[BY_LETTER[letter].role]:

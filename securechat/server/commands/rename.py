@@ -10,6 +10,7 @@ from securechat.protocol.framing import truncate
 from securechat.protocol.message import Message
 from securechat.protocol.names import is_channel_name
 from securechat.protocol.replies import Reply, fail
+from securechat.server.commands.auditing import acted
 from securechat.server.commands.base import Command, Refused
 from securechat.server.commands.rooms import governed_room, require_role
 from securechat.server.context import Server
@@ -45,7 +46,10 @@ async def rename(server: Server, session: Session, message: Message) -> None:
         conversation=room.id,
         target=room.name,
         text=f"{new} :{truncate(given, REASON_BYTES_MAX)}",
-        changes=[Change(CHANNEL_RECORD, room.id, room.to_value() | changed)],
+        changes=[
+            Change(CHANNEL_RECORD, room.id, room.to_value() | changed),
+            acted(server, session, "rename channel", channel=room.name, detail=new, reason=given),
+        ],
         claims=claims,
     )
 

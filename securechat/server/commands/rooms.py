@@ -10,7 +10,7 @@ from collections.abc import Callable
 from securechat.protocol import replies
 from securechat.server.commands.base import Refused
 from securechat.server.context import Server
-from securechat.server.room import RANKS, Room
+from securechat.server.room import FOUNDER, RANKS, Room
 from securechat.server.session import Session
 
 Find = Callable[[Server, Session, str], Room]
@@ -33,9 +33,9 @@ def own_room(server: Server, session: Session, name: str) -> Room:
 
 
 def governed_room(server: Server, session: Session, name: str) -> Room:
-    """Return a room that the session is in, or any for an administrator; else 403 or 442."""
+    """Return a room that the session is in, or any for who moderates; else 403 or 442."""
     room = known_room(server, session, name)
-    return room if session.user.admin else own_room(server, session, name)
+    return room if session.user.moderates else own_room(server, session, name)
 
 
 async def alone_in(server: Server, session: Session, name: str, find: Find) -> Room:
@@ -55,9 +55,10 @@ def require_role(session: Session, room: Room, role: str, text: str | None = Non
 def may_act_on(session: Session, room: Room, key: str) -> bool:
     """Tell whether a session may take away from a member: from equals, but half-operators not.
 
-    Nobody but an administrator may do it to the founder, and everybody may to oneself.
+    Nobody but an administrator may do it to the founder, and everybody may to oneself. Moderators
+    of the server may to everybody but founders.
     """
     if session.user.key == key:
         return True
     own, other = room.rank(session.user), room.rank_of(key)
-    return own > other or (own == other == RANKS["o"])
+    return own > other or own == other == RANKS["o"] or (session.user.moderates and other < FOUNDER)

@@ -7,11 +7,15 @@ from the room's history, which everybody in it can read.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import trio
+
 from securechat.protocol import replies
 from securechat.protocol.banmasks import fits
+from securechat.protocol.durations import format_duration
 from securechat.protocol.modes import PREFIXES
 from securechat.protocol.names import is_channel
 from securechat.server.commands.base import Refused
@@ -76,10 +80,24 @@ def _why_not(server: Server, session: Session, room: Room) -> str:
         return "Cannot send to channel (+n): join it first"
     if "m" in modes.flags:
         return "Cannot send to channel (+m): only who has a voice may speak"
-    if _listed(room, "b", user) and not _listed(room, "e", user):
+    now_ms = server.now_ms()
+    if _listed(room, "b", user, now_ms) and not _listed(room, "e", user, now_ms):
         return "Cannot send to channel (+b): you are banned or muted"
     return ""
 
 
-def _listed(room: Room, letter: str, user: User) -> bool:
-    return any(fits(item.mask, user.source, user.key) for item in room.modes.listed(letter))
+def keep_pace(session: Session, room: Room) -> None:
+    """Refuse who writes again too soon in slow mode; who has a role there may always."""
+    if room.rank(session.user) > 0:
+        return
+    wait = math.ceil(room.pace.take(session.user.key, trio.current_time()))
+    if wait:
+        text = f"Slow mode: write again in {format_duration(wait)}"
+        raise Refused(replies.fail("PRIVMSG", "SLOW_MODE", room.name, str(wait), text=text))
+
+
+def _listed(room: Room, letter: str, user: User, now_ms: int) -> bool:
+    return any(
+        item.holds(now_ms) and fits(item.mask, user.source, user.key)
+        for item in room.modes.listed(letter)
+    )

@@ -9,6 +9,7 @@ from securechat.protocol.framing import BadLine, Fault
 from securechat.protocol.message import Message, format_tags, parse
 from securechat.protocol.replies import Reply, fail
 from securechat.server.commands import (
+    banning,
     channels,
     connection,
     helping,
@@ -22,6 +23,7 @@ from securechat.server.commands import (
     operators,
     people,
     rename,
+    suspending,
     who,
 )
 from securechat.server.commands.base import Command, Refused
@@ -30,6 +32,7 @@ from securechat.server.labels import LABEL_BYTES_MAX
 from securechat.server.session import Session
 
 FAMILIES = (
+    banning,
     channels,
     connection,
     history,
@@ -42,6 +45,7 @@ FAMILIES = (
     operators,
     people,
     rename,
+    suspending,
     who,
 )
 

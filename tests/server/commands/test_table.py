@@ -19,6 +19,7 @@ from securechat.server.commands.table import COMMANDS
 # IRC Client Protocol, "Client Messages"; what it leaves out is RFC 2812's.
 WITHOUT = {
     "ADMIN": ["256", "257", "258", "259"],
+    "AUDIT": ["481"],
     "AUTHENTICATE": ["907"],
     "AWAY": ["305"],
     "CAP": ["461"],
