@@ -13,9 +13,8 @@ import trio.testing
 from support.fake_server import FakeServer, FakeSession
 from trio.testing import MockClock
 
-from securechat.client import events
+from securechat.client import Client, Receipt, connect, events
 from securechat.client.buffer import EventBuffer
-from securechat.client.connection import Client, Receipt, connect
 from securechat.client.errors import (
     ConnectFailed,
     HistoryUnavailable,
@@ -784,8 +783,11 @@ async def test_lines_that_cannot_be_read_are_told(
         assert failed.text == "The server sent a line that cannot be read: a line needs a command"
 
 
-async def test_a_program_that_does_not_listen_stops_the_reading(
-    dialled: Connect, autojump_clock: MockClock, server: FakeServer, monkeypatch: pytest.MonkeyPatch
+async def test_a_program_that_stops_listening_stops_the_reading(
+    dialled: Connect,
+    autojump_clock: MockClock,
+    server: FakeServer,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("securechat.client.core.EventBuffer", lambda: EventBuffer(10))
     async with dialled() as client:
@@ -796,3 +798,49 @@ async def test_a_program_that_does_not_listen_stops_the_reading(
         assert server.sessions[0].link.send_now(b"") is False
         said = [await until(client, events.Said) for _ in range(300)]
         assert [one.text.split()[0] for one in said] == [str(n) for n in range(300)]
+
+
+async def test_a_program_that_never_listens_can_talk_on(
+    dialled: Connect,
+    autojump_clock: MockClock,
+    server: FakeServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("securechat.client.core.EventBuffer", lambda: EventBuffer(10))
+    async with dialled() as client:
+        for n in range(100):
+            await client.say("#lobby", str(n))
+        assert (await until(client, events.Said)).text == "90"
+
+
+async def test_parting_while_history_is_waited_for(
+    dialled: Connect, autojump_clock: MockClock, server: FakeServer
+) -> None:
+    """Its answer, and the turn of a channel that was left before, are of no use to anybody."""
+    for n in range(3):
+        server.keep("bob", "#dev", f"old {n}")
+    async with dialled(history=5) as client:
+        await until(client, events.Names)
+        for name in ("#tea", "#dev"):
+            client.send(Message("JOIN", (name,)))
+            client.send(Message("PART", (name,)))
+        await client.say("#lobby", "done")
+        told = await told_until(client, events.Said)
+        assert texts(told) == ["done"]
+
+
+async def test_a_channel_left_with_a_line_unsure(
+    dialled: Connect, autojump_clock: MockClock, server: FakeServer
+) -> None:
+    def part_and_break(session: FakeSession, message: Message) -> None:
+        if message.command == "PRIVMSG":
+            session.deaf = True
+            session.send(":alice!alice@fake PART #dev")
+            server.members["#dev"].clear()
+            session.link.close()
+
+    async with dialled() as client:
+        await client.join("#dev")
+        server.on_line = part_and_break
+        with pytest.raises(NotConfirmed, match="unknown whether it was stored: we left"):
+            await client.say("#dev", "hi")
