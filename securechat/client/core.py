@@ -287,7 +287,7 @@ class Core:
             return
         for message in state.lines.to_send(labels="labeled-response" in state.capabilities):
             # From here on the history may hold it, should the connection break.
-            state.timeline.open(message.params[0], state.timeline.told_until or self.now())
+            state.timeline.open_now(message.params[0], self.now())
             session.post(message)
 
     def _joined(self, name: str) -> None:

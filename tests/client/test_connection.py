@@ -271,9 +271,26 @@ async def test_history_at_the_door(
 
     server.on_line = meanwhile
     async with dialled(history=20) as client:
-        said = [await until(client, events.Said) for _ in range(21)]
-        assert [one.text for one in said] == [f"old {n}" for n in range(10, 30)] + ["live"]
-        assert [one.history for one in said] == [True] * 20 + [False]
+        said = [await until(client, events.Said) for _ in range(20)]
+        assert [one.text for one in said] == [f"old {n}" for n in range(11, 30)] + ["live"]
+        assert [one.history for one in said] == [True] * 19 + [False]
+
+
+async def test_history_at_the_door_while_much_is_said(
+    dialled: Connect, autojump_clock: MockClock, server: FakeServer
+) -> None:
+    """A page that begins after what came live is no history."""
+    server.keep("bob", "#lobby", "old")
+
+    def meanwhile(session: FakeSession, message: Message) -> None:
+        if message.command == "CHATHISTORY":
+            for n in range(9):
+                server.say("bob", "#lobby", f"live {n}")
+
+    server.on_line = meanwhile
+    async with dialled(history=5) as client:
+        said = [await until(client, events.Said) for _ in range(9)]
+        assert [one.text for one in said] == [f"live {n}" for n in range(9)]
 
 
 async def test_history_on_request(
