@@ -96,8 +96,8 @@ def table(rows: Sequence[Row], settings: Settings) -> Table:
         "of it\nkernel",
         "p50 ms",
         "p99 ms",
-        "pipelined\ndeliveries/s",
-        "packed\ndeliveries/s",
+        "pipelined\nper s",
+        "packed\nper s",
         "KiB a\nsession",
     ):
         made.add_column(heading, justify="right", no_wrap=True)
@@ -141,7 +141,7 @@ def remarks(rows: Sequence[Row]) -> list[str]:
             said.append(f"{row.label}: FAILED, {row.failed}")
         for name in PHASES if row.result else ():
             phase: Phase = getattr(row.result, name)
-            if phase.load_busy > _BUSY:
+            if phase.load_busy > _BUSY > phase.server_busy:
                 said.append(f"{row.label}: the load generator was the limit, phase {name}")
     return said
 

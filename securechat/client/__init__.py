@@ -1,1 +1,9 @@
-"""The Trio client library, and the client program's interfaces on top of it."""
+"""A client library for Trio, and the terminal client that is built on it.
+
+``connect`` is the way in; ``events`` and ``errors`` are what it tells and raises.
+"""
+
+from securechat.client import errors, events
+from securechat.client.connection import Client, Receipt, Saying, connect
+
+__all__ = ["Client", "Receipt", "Saying", "connect", "errors", "events"]

@@ -15,13 +15,14 @@ EVENTS_MAX = 20_000
 class EventBuffer:
     """A queue that takes events without waiting, and asks its filler to pause when it is long.
 
-    Past ``EVENTS_MAX`` events ``room`` waits until half of them are taken. A program that never
-    iterates thus stops reading its connection at some point, and the server ends it.
+    Once somebody takes events, none is ever dropped: past ``events_max`` of them, ``room`` waits
+    until half are taken. Before that, for a program that only talks, the oldest are dropped.
     """
 
     def __init__(self, events_max: int = EVENTS_MAX) -> None:
         self._events: deque[Event] = deque()
         self._events_max = events_max
+        self._listening = False
         self._closed = False
         self._takers = trio.lowlevel.ParkingLot()
         self._fillers = trio.lowlevel.ParkingLot()
@@ -29,6 +30,8 @@ class EventBuffer:
     def put(self, events: Iterable[Event]) -> None:
         """Add events at the end."""
         self._events.extend(events)
+        while not self._listening and len(self._events) > self._events_max:
+            self._events.popleft()
         self._takers.unpark_all()
 
     def close(self) -> None:
@@ -38,6 +41,7 @@ class EventBuffer:
 
     async def get(self) -> Event | None:
         """Take the next event, waiting for it; ``None`` when there will be no more."""
+        self._listening = True
         await trio.lowlevel.checkpoint()
         while not self._events:
             if self._closed:
@@ -49,5 +53,5 @@ class EventBuffer:
 
     async def room(self) -> None:
         """Return when there is room."""
-        while len(self._events) >= self._events_max:
+        while self._listening and len(self._events) >= self._events_max:
             await self._fillers.park()

@@ -75,19 +75,24 @@ class CatchUp:
 
         The channel is held since it was joined. Raises ``ConnectionLost``.
         """
-        conversation = self._state.timeline.get(name)
-        if conversation is None:
-            return  # left again meanwhile
-        # Two milliseconds on: ``since`` is one early, and "before" leaves its own out.
-        moment = f"timestamp={wire_time(conversation.since, later_ms=2)}"
-        request = ("BEFORE", name, moment, str(min(limit, self._limit)))
+        request = ("LATEST", name, "*", str(min(limit, self._limit)))
         try:
             if self._limit:
                 page = await self._session.ask_history(Message("CHATHISTORY", request), name)
-                self._tell(name, page.messages)
+                if not self._is_all_live(name, page.messages):
+                    self._tell(name, page.messages)
         except HistoryUnavailable as error:
             self._gap(name, str(error))
         self._emit([*self._state.timeline.release(name)])
+
+    def _is_all_live(self, name: str, saids: tuple[Said, ...]) -> bool:
+        """Tell whether a page begins after what came live, as when much is said meanwhile.
+
+        The page came later, so all of it is live too, and would be told before its turn.
+        """
+        conversation = self._state.timeline.get(name)
+        held = conversation.held if conversation is not None else None
+        return bool(held and saids and saids[0].time > held[0].time)
 
     @property
     def _limit(self) -> int:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import trio
 
-from securechat.client.lines import visible
 from securechat.errors import UserError
 from securechat.protocol.names import fold
 
@@ -38,7 +37,6 @@ async def _join(mode: LineMode, rest: str, nursery: trio.Nursery) -> None:
     channel = as_channel(rest)
     await mode.client.join(channel)
     mode.current = channel
-    await mode.tell(f"-- you are talking in {visible(channel)} now")
 
 
 async def _part(mode: LineMode, rest: str, nursery: trio.Nursery) -> None:
@@ -47,8 +45,6 @@ async def _part(mode: LineMode, rest: str, nursery: trio.Nursery) -> None:
     if fold(channel) == fold(mode.current):
         others = [one.name for one in mode.client.channels if fold(one.name) != fold(channel)]
         mode.current = others[0] if others else ""
-        if mode.current:
-            await mode.tell(f"-- you are talking in {visible(mode.current)} now")
 
 
 async def _message(

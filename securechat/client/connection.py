@@ -23,6 +23,9 @@ What is promised, on a server that keeps history (IRCv3 ``chathistory``):
 2.  ``say`` returns when the server has stored the line. What it raises tells whether the line is
     certainly not stored, or unknown; :mod:`~securechat.client.ownlines` says how it is found out.
 3.  Lines go out in the order in which they were said, also those said during a break.
+
+A program that only talks need not listen: events that nobody ever asked for are dropped at some
+point. One that began to listen must go on, or reading stops and the server ends the connection.
 """
 
 from __future__ import annotations

@@ -33,7 +33,9 @@ BACKOFF_SECONDS_MAX = 60
 STABLE_SECONDS = 60  # a session that lasted as long makes the backoff start over
 
 # Why a JOIN can fail (Modern IRC Client Protocol, "JOIN message"; 477 and 479 by convention).
-_JOIN_REFUSALS = frozenset("403 405 407 437 471 473 474 475 476 477 479".split(" "))  # noqa: SIM905
+_JOIN_REFUSALS = frozenset(
+    {"403", "405", "407", "437", "471", "473", "474", "475", "476", "477", "479"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,7 +287,7 @@ class Core:
             return
         for message in state.lines.to_send(labels="labeled-response" in state.capabilities):
             # From here on the history may hold it, should the connection break.
-            state.timeline.open(message.params[0], state.timeline.told_until or self.now())
+            state.timeline.open_now(message.params[0], self.now())
             session.post(message)
 
     def _joined(self, name: str) -> None:

@@ -72,12 +72,17 @@ def _on_motd(state: ClientState, message: Message, time: datetime) -> list[Event
     return []
 
 
+def _note_time(state: ClientState, message: Message, time: datetime) -> None:
+    """Note that the server's own clock has reached this time, where the message tells it."""
+    if message.tags.get("time"):
+        state.timeline.reached(time)
+
+
 def _on_motd_end(state: ClientState, message: Message, time: datetime) -> list[Event]:
     out: list[Event] = []
     if not state.ready:
         state.ready = True
-        if message.tags.get("time"):
-            state.timeline.reached(time)
+        _note_time(state, message, time)
         network = state.isupport.get("NETWORK", "")
         out.append(events.LoggedIn(time=time, nick=state.nick, network=network))
     if state.motd:
@@ -94,8 +99,8 @@ def _on_join(state: ClientState, message: Message, time: datetime) -> list[Event
         if state.channels.get(name) is not None:
             return []
         state.channels.enter(name)
-        # What a server keeps of channels is older than this session; only what follows counts.
-        state.timeline.open(name, max(time, state.timeline.told_until or time))
+        _note_time(state, message, time)
+        state.timeline.open_now(name, time)
     state.channels.add(name, nick)
     return [events.Joined(time=time, channel=name, nick=nick, own=own)]
 

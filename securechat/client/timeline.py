@@ -19,6 +19,9 @@ from datetime import UTC, datetime, timedelta
 from securechat.client.events import Said
 from securechat.protocol.names import fold
 
+# Where a server has not told its time yet, this machine's clock may be ahead of it by so much.
+CLOCK_SLACK = timedelta(seconds=30)
+
 # How many msgids of a conversation are remembered. Doubles can only be close together: a message
 # to oneself comes twice, and a gap that is known by its time alone may begin a little early.
 SEEN_MAX = 1_000
@@ -64,11 +67,18 @@ class Timeline:
         """Return the conversation; a new one counts from ``since`` on."""
         key = fold(name)
         if key not in self._conversations:
-            # A millisecond early: "after" leaves out what was said in that very millisecond.
+            # "After" leaves out what was said in that very millisecond.
             early = since - timedelta(milliseconds=1)
             held: list[Said] | None = [] if self._hold_new else None
             self._conversations[key] = Conversation(name, early, held=held)
         return self._conversations[key]
+
+    def open_now(self, name: str, now: datetime) -> Conversation:
+        """Return the conversation; a new one counts from the newest time that the server told.
+
+        ``now`` is this machine's time, which serves where the server told none.
+        """
+        return self.open(name, self.told_until or now - CLOCK_SLACK)
 
     def forget(self, name: str) -> None:
         """Let go of a conversation that was left."""
@@ -115,13 +125,13 @@ class Timeline:
         closed.
         """
         conversation = self._conversations[fold(name)]
-        known = {said.msgid for said in saids if said.msgid}
         held = conversation.held or []
-        rest = [said for said in held if said.msgid not in known]
-        met = len(rest) < len(held)
+        live = {said.msgid: said for said in held if said.msgid}
+        met = not live.keys().isdisjoint(said.msgid for said in saids)
+        merged = [live.pop(said.msgid, said) for said in saids]
         if conversation.held is not None:
-            conversation.held = rest
-        return self._tell(conversation, saids), met
+            conversation.held = [said for said in held if not said.msgid or said.msgid in live]
+        return self._tell(conversation, merged), met
 
     def release(self, name: str) -> list[Said]:
         """End holding a conversation; return what waited."""
@@ -147,9 +157,9 @@ class Timeline:
         return out
 
 
-def wire_time(time: datetime, *, later_ms: int = 0) -> str:
+def wire_time(time: datetime) -> str:
     """Return a time as IRCv3 ``server-time`` writes it: UTC with milliseconds."""
-    time = time.astimezone(UTC) + timedelta(milliseconds=later_ms)
+    time = time.astimezone(UTC)
     return f"{time:%Y-%m-%dT%H:%M:%S}.{time.microsecond // 1000:03d}Z"
 
 

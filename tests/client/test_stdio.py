@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,13 +58,17 @@ async def test_waiting_for_a_line_can_be_cancelled(pipe: tuple[int, int]) -> Non
         assert await streams.next_line() == "half a line"
 
 
-async def test_a_terminal_that_is_gone() -> None:
-    leader, follower = os.openpty()
-    os.close(leader)
-    try:
-        assert await all_lines(StdStreams(follower)) == []
-    finally:
-        os.close(follower)
+async def test_a_terminal_that_is_gone(
+    pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reading from a terminal whose other end is closed fails with EIO (POSIX, ``read``)."""
+    os.write(pipe[1], b"x")
+
+    def gone(fd: int, size: int) -> bytes:
+        raise OSError(errno.EIO, "gone")
+
+    monkeypatch.setattr(os, "read", gone)
+    assert await all_lines(StdStreams(pipe[0])) == []
 
 
 async def test_what_is_no_text(pipe: tuple[int, int]) -> None:

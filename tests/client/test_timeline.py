@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
@@ -47,6 +47,15 @@ def test_the_anchor_before_there_is_a_message_is_a_time() -> None:
     """IRCv3 chathistory: AFTER leaves out the moment itself, so it begins a millisecond early."""
     conversation = Timeline().open("#lobby", NOW)
     assert conversation.anchor == "timestamp=2026-05-17T11:59:59.999Z"
+
+
+def test_without_the_servers_time_ones_own_clock_serves_with_some_slack() -> None:
+    """IRCv3 server-time: servers MAY tell their time when they see fit."""
+    timeline = Timeline()
+    assert timeline.open_now("bob", NOW).anchor == "timestamp=2026-05-17T11:59:29.999Z"
+    timeline.reached(NOW)
+    far = NOW + timedelta(days=400)
+    assert timeline.open_now("carol", far).anchor == "timestamp=2026-05-17T11:59:59.999Z"
 
 
 def test_a_gap_is_closed_in_order() -> None:
@@ -148,7 +157,8 @@ def test_any_gap_is_told_once_and_in_order(
 def test_times_on_the_wire() -> None:
     """IRCv3 server-time: UTC with milliseconds."""
     assert wire_time(NOW) == "2026-05-17T12:00:00.000Z"
-    assert wire_time(NOW, later_ms=2) == "2026-05-17T12:00:00.002Z"
+    east = timezone(timedelta(hours=2))
+    assert wire_time(NOW.astimezone(east)) == "2026-05-17T12:00:00.000Z"
     assert read_time("2026-05-17T12:00:00.002Z") == NOW + timedelta(milliseconds=2)
 
 

@@ -1,0 +1,132 @@
+"""WeeChat on a terminal, set up by what docs/clients.md tells to type."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from support.certified import CertifiedHome, needs, visitor
+from support.screens import Screen, on_a_screen
+from support.system import PASSWORD, Server, running_server
+
+needs("weechat", "tmux")
+pytestmark = pytest.mark.clients
+
+VERSION = subprocess.run(["weechat", "--version"], check=True, capture_output=True).stdout.decode()
+TLS = "ssl" if int(VERSION.split(".")[0]) < 4 else "tls"
+
+BY_CA = "/set weechat.network.gnutls_ca_user ~/ca.pem"
+
+
+@asynccontextmanager
+async def weechat(home: CertifiedHome, server: Server, trust: str = "") -> AsyncIterator[Screen]:
+    """Set WeeChat up and connect; ``trust`` is what is typed about the certificate."""
+    async with on_a_screen(home.folder, "weechat", "--dir", home.folder / "weechat") as screen:
+        await screen.wait_for_text(r"WeeChat \d")
+        await screen.type(
+            f"/secure set home {PASSWORD}",
+            f"/server add home localhost/{server.port} -{TLS}",
+            "/set irc.server.home.sasl_mechanism plain",
+            "/set irc.server.home.sasl_username alice",
+            "/set irc.server.home.sasl_password ${sec.data.home}",
+            # Not for people: come back at once, and do not spread commands over seconds.
+            "/set irc.server.home.autoreconnect_delay 1",
+            "/set irc.server.home.anti_flood_prio_high 0",
+            *filter(None, [trust]),
+            "/connect home",
+        )
+        yield screen
+
+
+async def test_weechat_from_connecting_to_quitting(home: CertifiedHome) -> None:
+    await home.add("alice", "bob")
+    async with running_server(home) as server, weechat(home, server, BY_CA) as screen:
+        await screen.wait_for_text("#lobby: 1 nick")
+        async with visitor(server, home, "bob") as bob:
+            await screen.wait_for_text(r"bob \(\S+\) has joined #lobby")
+            await bob.send("PRIVMSG #lobby :good morning ☕")
+            await screen.wait_for_text(r"bob \| good morning ☕")
+            await screen.type("hello bob, ça va?")
+            await bob.expect("PRIVMSG", "#lobby", "hello bob, ça va?")
+            await screen.wait_for_text(r"alice \| hello bob, ça va\?")
+
+            await screen.type("/topic tea at four")
+            await bob.expect("TOPIC", "#lobby", "tea at four")
+            await screen.wait_for_text("alice has .*topic .*tea at four")
+
+            await bob.send("JOIN #dev")
+            await bob.expect("366", None, "#dev")
+            await screen.type("/join #dev")
+            await screen.wait_for_text("#dev: 2 nicks")
+            await bob.send("PRIVMSG #dev :it is more quiet here")
+            await screen.wait_for_text(r"bob \| it is more quiet here")
+
+            await screen.type("/query bob psst")
+            await bob.expect("PRIVMSG", "bob", "psst")
+            await bob.send("PRIVMSG alice :what is it?")
+            await screen.wait_for_text(r"bob \| what is it\?")
+
+            await screen.type("/buffer irc.server.home", "/whois bob")
+            await screen.wait_for_text(
+                "certificate is trusted",
+                r"\[bob\] (#lobby @#dev|@#dev #lobby)$",
+                r"\[bob\] is logged in as bob$",
+                r"\[bob\] is using a secure connection$",
+            )
+            await screen.type("/away gone for lunch")
+            await screen.wait_for_text("marked as being away")
+            await bob.send("PRIVMSG alice :still there?")
+            await bob.expect("301", "bob", "alice", "gone for lunch")
+            await screen.type("/away", "/buffer bob")
+            await screen.wait_for_text(r"bob \| still there\?")
+
+        await screen.type("/buffer #lobby", "/buffer clear")
+        await screen.wait_for_text("2:#lobby", r"\A(?s:(?!good morning).)*\Z")
+        server.kill()
+        await server.ended()
+        async with (
+            running_server(home, port=server.port) as again,
+            visitor(again, home, "bob") as bob,
+        ):
+            await screen.wait_for_text(
+                r"bob \| good morning ☕", r"alice \| hello bob, ça va\?", "│tea at four"
+            )
+            await screen.type("we are back")
+            await bob.expect("PRIVMSG", "#lobby", "we are back")
+            await screen.type("/quit gone home")
+            await bob.expect("QUIT", "Quit: gone home")
+            await screen.ended()
+
+
+def by_fingerprint(fingerprint: str) -> str:
+    return f"/set irc.server.home.{TLS}_fingerprint {fingerprint}"
+
+
+async def test_weechat_that_was_told_the_fingerprint_only(home: CertifiedHome) -> None:
+    await home.add("alice")
+    async with (
+        running_server(home) as server,
+        weechat(home, server, by_fingerprint(home.fingerprint)) as screen,
+    ):
+        await screen.wait_for_text("#lobby: 1 nick")
+
+
+async def test_weechat_refuses_a_server_with_another_fingerprint(home: CertifiedHome) -> None:
+    await home.add("alice")
+    async with (
+        running_server(home) as server,
+        weechat(home, server, by_fingerprint(home.fingerprint[::-1])) as screen,
+    ):
+        await screen.wait_for_text("fingerprint does NOT match")
+        await server.logged("connection ended")
+        assert server.rows("logged in") == []
+
+
+async def test_weechat_refuses_a_server_that_it_was_told_nothing_about(home: CertifiedHome) -> None:
+    await home.add("alice")
+    async with running_server(home) as server, weechat(home, server) as screen:
+        await screen.wait_for_text("certificate is NOT trusted")
+        await server.logged("connection ended")
+        assert server.rows("logged in") == []
