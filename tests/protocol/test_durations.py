@@ -35,8 +35,10 @@ def test_durations(text: str, seconds: int) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "0", "0h", "-1", "h", "2x", "2 h", "1h1h", "1m1h", "1.5h", "٣h", "²", "11y", "9" * 40]
-    + [str(SECONDS_MAX + 1), "999999999w"],
+    [
+        *("", "0", "0h", "-1", "h", "2x", "2 h", "1h1h", "1m1h", "1.5h", "٣h", "²", "11y"),
+        *("9" * 40, str(SECONDS_MAX + 1), "999999999w"),
+    ],
 )
 def test_what_is_no_duration(text: str) -> None:
     with pytest.raises(ValueError, match="a duration is a number and s, m, h, d or w"):
@@ -46,9 +48,10 @@ def test_what_is_no_duration(text: str) -> None:
 @given(st.text(max_size=12))
 def test_nothing_else_is_raised(text: str) -> None:
     try:
-        assert 0 < parse_duration(text) <= SECONDS_MAX
-    except ValueError as error:
-        assert "10 years" in str(error)
+        seconds = parse_duration(text)
+    except ValueError:
+        return
+    assert 0 < seconds <= SECONDS_MAX
 
 
 @given(st.integers(1, SECONDS_MAX))

@@ -7,7 +7,7 @@ from securechat.server.whowas import Whowas
 
 
 def user(name: str) -> User:
-    return User(name, name.lower(), "id", 0, f"~{name}", name.title(), "host", False, 0)
+    return User(name, name.lower(), "id", 0, f"~{name}", name.title(), "host", "", 0)
 
 
 def test_the_latest_comes_first_and_the_oldest_gives_way() -> None:
