@@ -67,7 +67,20 @@ choice:
   `nick!user@host` is the server's name.
 * **The user mode `i` hides nobody**: everybody shares the lobby. LUSERS counts who has it.
 * **Private channels do not exist for who is outside.** `+s` and `+i` hide a channel
-  from NAMES, LIST, WHO, WHOIS, TOPIC, MODE and LUSERS; administrators see it.
+  from NAMES, LIST, WHO, WHOIS, TOPIC, MODE and LUSERS; administrators see it. JOIN alone tells
+  that the name is taken: 473 where there is `+i`, before any other reason.
+* **Channels last, and their roles with them.** A channel stays when nobody is in it. Its founder,
+  whom the first JOIN makes, is an operator again at every JOIN, is kept out by nothing and cannot
+  be kicked or lose `o` by anybody but an administrator. Whoever leaves by PART gives other roles
+  up; who only disconnects keeps them, and the others are shown them by MODE at the return.
+* **Members who are away can be kicked and given roles**, for they are members: 441 is for who
+  is none. A mode that needs a parameter and has none is answered with 696; a key can be
+  replaced without removing it first (no 467).
+* **An invitation by an operator or half-operator** lets in past `+i`, `+k`, `+l` and bans that
+  are older. It counts once, outlives a restart, and can be given to who is not here.
+* **What goes to `@#channel` is not in the channel's history**, which all its members can read.
+* **RENAME keeps everything**, the history too. The last five names of a channel lead to it (470,
+  or `FAIL JOIN CHANNEL_RENAMED`) for who may know of it, until a new channel takes one.
 * **KILL is for moderators too**, though not against administrators (723); it is noted in the audit
   log before it happens.
 * **WHOWAS forgets** with the process, and keeps the last 1000 who left.
