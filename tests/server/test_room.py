@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 from securechat.server.room import Member, Room, User, member_key
+from securechat.store.accounts import MEMBER
 
 
 class FakeSession:
@@ -27,7 +28,7 @@ def user(key: str, *sessions: Any) -> User:
         username=f"~{key}",
         realname="",
         host="securechat.internal",
-        admin=False,
+        account_role=MEMBER,
         signed_on_ms=2,
         sessions=dict.fromkeys(sessions),
     )
