@@ -180,6 +180,7 @@ class Securechat(Server):
         "waiting_per_address",
         "login_attempts_per_minute",
         "outbox_bytes_max",
+        "announce_members_max",
     )
 
     def __init__(

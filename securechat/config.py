@@ -174,6 +174,12 @@ class Settings:
     message_burst: int = declare(20, "Lines handled at once before that rate holds.")
     history_requests_per_second: float = declare(1.0, "The same for requests of history.")
     history_request_burst: int = declare(16, "Requests of history before that rate holds.")
+    queries_per_second: float = declare(
+        2.0, "The same for WHO, WHOIS, NAMES, LIST and their like.", unit="per second"
+    )
+    query_burst: int = declare(40, "Such queries before that rate holds.")
+    joins_per_second: float = declare(1.0, "The same for each channel joined.", unit="per second")
+    join_burst: int = declare(30, "Channels joined before that rate holds.")
     gather_milliseconds: int = declare(
         10,
         "Time between two sends to more than 64 sessions; what is said meanwhile goes together.",
@@ -190,6 +196,12 @@ class Settings:
     )
     history_page_max: int = declare(100, "Most that one request of history gets.", unit="messages")
     channels_per_account_max: int = declare(100, "Channels that one account may be in.")
+    announce_members_max: int = declare(
+        500,
+        "People in a channel up to whom coming and going is told to all of them; NAMES and WHO "
+        "always tell who is there.",
+        unit="people",
+    )
     monitor_targets_max: int = declare(100, "Names that one session may monitor.")
     topic_bytes_max: int = declare(390, "Longest topic of a channel.", unit="bytes")
     away_bytes_max: int = declare(200, "Longest away message.", unit="bytes")

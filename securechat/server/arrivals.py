@@ -76,7 +76,8 @@ async def arrive(server: Server, session: Session) -> None:
             if room is not server.lobby
         ]
         for room in rooms:
-            show_join(room, user, seen(server, user, "JOIN", room.name), None)
+            if not server.directory.is_quiet(room, coming=1):
+                show_join(room, user, seen(server, user, "JOIN", room.name), None)
             room.enter(user)
         monitors.tell(server, user, replies.RPL_MONONLINE(text=user.source))
     session.send(*welcome(server, session))
@@ -153,11 +154,11 @@ def _displace(server: Server, user: User) -> None:
 def _leave(server: Server, user: User, reason: str) -> None:
     del server.directory.users[user.key]
     server.whowas.remember(user, server.now_ms())
-    peers = server.directory.peers_of(user)
+    witnesses = server.directory.witnesses_of(user)
     for room in list(user.rooms.values()):
         room.leave(user)
     if not server.draining:
-        show_to(peers, seen(server, user, "QUIT", "", reason))
+        show_to(witnesses, seen(server, user, "QUIT", "", reason))
         monitors.tell(server, user, replies.RPL_MONOFFLINE(text=user.name))
 
 

@@ -34,6 +34,7 @@ class ChannelEvents:
         self.table: Mapping[str, Apply] = {
             "JOIN": self._join,
             **{kind: self._in_room(apply) for kind, apply in _IN_ROOM.items()},
+            "PART": self._in_room(self._part),
             "INVITE": self._in_room(self._invite),
             "KICK": self._in_room(self._kick),
             "RENAME": self._in_room(self._rename),
@@ -70,7 +71,8 @@ class ChannelEvents:
             room.invited.pop(user.key, None)
         if present is not None and room.key not in present.rooms:
             room.enter(present)
-            show_join(room, present, event, origin)
+            quiet = self._directory.is_quiet(room)
+            show_join(room, present, event, origin, quiet=quiet)
             for session in present.sessions:
                 lines = entry_lines(session, room)
                 if session is origin:
@@ -78,6 +80,16 @@ class ChannelEvents:
                 else:
                     session.push(*lines)
         answered(origin)
+
+    def _part(self, room: Room, event: Event, origin: Session | None) -> None:
+        user = room.present.get(event.account)
+        if user is not None:
+            if self._directory.is_quiet(room):
+                _give(event, list(user.sessions), origin)
+            else:
+                show(room, event, origin)
+            room.leave(user)
+        room.members.pop(event.account, None)
 
     def _invite(self, room: Room, event: Event, origin: Session | None) -> None:
         """Tell who is invited and who invited, and by invite-notify the others in the room."""
@@ -128,14 +140,6 @@ class ChannelEvents:
                         session.push(*lines)
 
 
-def _part(room: Room, event: Event, origin: Session | None) -> None:
-    user = room.present.get(event.account)
-    if user is not None:
-        show(room, event, origin)
-        room.leave(user)
-    room.members.pop(event.account, None)
-
-
 def _topic(room: Room, event: Event, origin: Session | None) -> None:
     room.topic = event.text
     room.topic_by = event.source.partition("!")[0]
@@ -173,7 +177,6 @@ def _slow_mode(room: Room, event: Event, origin: Session | None) -> None:
 
 
 _IN_ROOM: Mapping[str, Callable[[Room, Event, Session | None], None]] = {
-    "PART": _part,
     "TOPIC": _topic,
     "MODE": _mode,
     "BAN": _ban,

@@ -31,7 +31,7 @@ from securechat.protocol.replies import ERR_INPUTTOOLONG
 from securechat.server import arrivals
 from securechat.server.commands.table import dispatch
 from securechat.server.context import Server
-from securechat.server.limits import Bucket
+from securechat.server.limits import Bucket, Budgets
 from securechat.server.outbox import Outbox
 from securechat.server.session import Session
 from securechat.server.welcome import isupport_tokens
@@ -254,10 +254,7 @@ async def _run_session(
             server_name=settings.server_name,
             secured_by=link.description,
             credential=account.credential,
-            message_budget=Bucket(settings.messages_per_second, settings.message_burst, now),
-            history_budget=Bucket(
-                settings.history_requests_per_second, settings.history_request_burst, now
-            ),
+            budgets=Budgets.of(settings, now),
             now=now,
             now_ms=server.now_ms(),
             end=end,
@@ -311,11 +308,7 @@ async def _read(
     lines = list(talk.lines)
     while True:
         for count, line in enumerate(lines, 1):
-            # Who has lines waiting for their turn is not silent.
-            session.heard_at = trio.current_time()
-            wait = session.message_budget.take(session.heard_at)
-            if wait:
-                await trio.sleep(wait)
+            await session.turn(session.budgets.messages)
             await handle(server, session, line)
             if count % LINES_PER_TURN == 0:
                 await trio.lowlevel.checkpoint()

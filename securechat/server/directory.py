@@ -27,10 +27,14 @@ FORMER_MAX = 5
 class Directory:
     """Rooms and users by their folded names.
 
+    In a room with more people than ``announce_members_max`` (0: never) coming and going is told
+    only to the user's own sessions.
+
     ``by_id`` has the rooms by what never changes of them, ``former`` by the names they had.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, announce_members_max: int = 0) -> None:
+        self.announce_members_max = announce_members_max
         self.rooms: dict[str, Room] = {}
         self.by_id: dict[str, Room] = {}
         self.former: dict[str, Room] = {}
@@ -100,6 +104,20 @@ class Directory:
             member = room.members.get(account_key)
             if member is not None and member.account_id == account_id:
                 yield room
+
+    def is_quiet(self, room: Room, *, coming: int = 0) -> bool:
+        """Tell whether coming and going is not told: there are too many people to tell it to.
+
+        ``coming`` is how many are about to enter.
+        """
+        return 0 < self.announce_members_max < len(room.present) + coming
+
+    def witnesses_of(self, user: User) -> list[User]:
+        """Return who is told that a user goes: the others in rooms that are not too large."""
+        rooms = (room for room in user.rooms.values() if not self.is_quiet(room))
+        told = {peer: None for room in rooms for peer in room.present.values()}
+        told.pop(user, None)
+        return list(told)
 
     def peers_of(self, user: User) -> list[User]:
         """Return everybody who shares a room with a user, without the user."""

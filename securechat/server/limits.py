@@ -9,9 +9,11 @@ import random
 from collections import Counter, defaultdict, deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 
 import trio
 
+from securechat.config import Settings
 from securechat.errors import PeerError
 from securechat.transport.addresses import address_key
 
@@ -42,6 +44,26 @@ class Bucket:
         self._time = now
         self._tokens -= 1
         return max(0.0, -self._tokens / self._rate)
+
+
+@dataclass(frozen=True, slots=True)
+class Budgets:
+    """What one session may ask for, each at a pace of its own."""
+
+    messages: Bucket
+    history: Bucket
+    queries: Bucket
+    joins: Bucket
+
+    @classmethod
+    def of(cls, settings: Settings, now: float) -> Budgets:
+        """Return full budgets, as the settings say."""
+        return cls(
+            Bucket(settings.messages_per_second, settings.message_burst, now),
+            Bucket(settings.history_requests_per_second, settings.history_request_burst, now),
+            Bucket(settings.queries_per_second, settings.query_burst, now),
+            Bucket(settings.joins_per_second, settings.join_burst, now),
+        )
 
 
 class AddressLimits:

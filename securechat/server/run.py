@@ -51,7 +51,7 @@ async def make_server(
     now_ms: Callable[[], int] = wall_clock_ms,
 ) -> Server:
     """Make a server's parts and load what they start from. ``tls`` of None: memory links only."""
-    directory = Directory()
+    directory = Directory(announce_members_max=settings.announce_members_max)
     await directory.load(store)
     last = await store.last()
     journal = Journal(store, Ids(now_ms, last_ms=last.event.time_ms if last else 0))

@@ -21,7 +21,7 @@ import trio
 from securechat.protocol.capabilities import Negotiation
 from securechat.protocol.replies import Reply, fail
 from securechat.server.labels import labeled
-from securechat.server.limits import Bucket
+from securechat.server.limits import Bucket, Budgets
 from securechat.server.outbox import Outbox
 from securechat.server.rendering import SHAPE_MASK
 from securechat.store.contract import Event
@@ -43,11 +43,10 @@ class Session:
         "_settled",
         "address",
         "away",
+        "budgets",
         "credential",
         "end",
         "heard_at",
-        "history_budget",
-        "message_budget",
         "monitored",
         "negotiation",
         "opened_ms",
@@ -69,8 +68,7 @@ class Session:
         server_name: str,
         secured_by: str,
         credential: str,
-        message_budget: Bucket,
-        history_budget: Bucket,
+        budgets: Budgets,
         now: float,
         now_ms: int,
         end: Callable[[str], None],
@@ -82,8 +80,7 @@ class Session:
         self.server_name = server_name
         self.secured_by = secured_by
         self.credential = credential
-        self.message_budget = message_budget
-        self.history_budget = history_budget
+        self.budgets = budgets
         self.heard_at = now
         self.opened_ms = now_ms
         self.pinged = False
@@ -163,6 +160,17 @@ class Session:
         if not self._pending and self._settled is not None:
             self._settled.set()
             self._settled = None
+
+    async def turn(self, budget: Bucket) -> None:
+        """Wait until a budget allows one more: what is too fast is delayed, and never dropped.
+
+        Who has something waiting for its turn is not silent.
+        """
+        self.heard_at = trio.current_time()
+        wait = budget.take(self.heard_at)
+        if wait:
+            await trio.sleep(wait)
+            self.heard_at = trio.current_time()
 
     async def settled(self) -> None:
         """Wait until nothing is pending.

@@ -26,11 +26,18 @@ def show(room: Room, event: Event, origin: Session | None) -> None:
         origin.receive_own(render(event, origin.shape))
 
 
-def show_join(room: Room, user: User, event: Event, origin: Session | None) -> None:
-    """Show that a user entered, in what role, and to those who want to know, that it is away."""
+def show_join(
+    room: Room, user: User, event: Event, origin: Session | None, *, quiet: bool = False
+) -> None:
+    """Show that a user entered, in what role, and to those who want to know, that it is away.
+
+    ``quiet``: to the user's own sessions alone.
+    """
     for shape, sessions in room.by_shape.items():
         data = render_join(event, shape, user.realname)
         for session in sessions:
+            if quiet and session.user is not user:
+                continue
             if session is origin:
                 session.receive_own(data)
             else:

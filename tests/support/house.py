@@ -64,6 +64,8 @@ def quiet_settings(folder: Path, **changes: Any) -> Settings:
             login_attempts_per_minute=0,
             messages_per_second=0.0,
             history_requests_per_second=0.0,
+            queries_per_second=0.0,
+            joins_per_second=0.0,
         ),
         **changes,
     )

@@ -23,7 +23,8 @@ class Command:
     """A row. ``params_min`` parameters are needed, or 461 is the answer.
 
     ``pipelined`` commands may follow each other without waiting for the commit between them; they
-    post messages and change nothing that a later command could ask about.
+    post messages and change nothing that a later command could ask about. A ``query`` may have a
+    long answer: it has a budget of its own.
     ``usage`` shows the parameters and ``help`` says in sentences what it does, for HELP and the
     documentation.
     """
@@ -32,6 +33,7 @@ class Command:
     handler: Handler
     params_min: int = 0
     pipelined: bool = False
+    query: bool = False
     usage: str = ""
     help: str = ""
 

@@ -45,6 +45,8 @@ async def join(server: Server, session: Session, message: Message) -> None:
     for name, key in list(zip_longest(names, keys, fillvalue=""))[: len(names)]:
         if not name:
             continue
+        if fold(name) not in session.user.rooms:
+            await session.turn(session.budgets.joins)
         try:
             await _join(server, session, name, key)
         except Refused as refused:
@@ -240,6 +242,7 @@ COMMANDS = (
     Command(
         "NAMES",
         names,
+        query=True,
         usage="<channel>{,<channel>}",
         help="Show who is in a channel, with the signs of their roles.",
     ),

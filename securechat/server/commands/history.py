@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import structlog
-import trio
 
 from securechat.errors import StoreError
 from securechat.protocol.message import Message
@@ -34,9 +33,7 @@ class Conversation:
 
 
 async def chathistory(server: Server, session: Session, message: Message) -> None:
-    wait = session.history_budget.take(trio.current_time())
-    if wait:
-        await trio.sleep(wait)
+    await session.turn(session.budgets.history)
     subcommand = message.params[0].upper()
     if subcommand not in {"LATEST", "BEFORE", "AFTER"}:
         raise Refused(_invalid(message.params[0], text="Unknown command"))

@@ -88,6 +88,7 @@ COMMANDS = (
     Command(
         "LIST",
         list_,
+        query=True,
         usage="[<channel>{,<channel>}] [<condition>{,<condition>}]",
         help="List channels with how many are in them and their topics. Conditions: <n or >n "
         "users, a mask, !mask, C<n or C>n minutes old, T<n or T>n minutes since the topic was set.",

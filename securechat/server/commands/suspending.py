@@ -140,6 +140,7 @@ COMMANDS = (
     Command(
         "AUDIT",
         audit,
+        query=True,
         usage="[<count>]",
         help="For administrators: show the latest acts of moderators and administrators.",
     ),

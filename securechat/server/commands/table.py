@@ -92,6 +92,8 @@ async def _handle(server: Server, session: Session, message: Message) -> None:
         return
     if not row.pipelined or session.pending >= PENDING_MAX:
         await session.settled()
+    if row.query:
+        await session.turn(session.budgets.queries)
     try:
         if len(message.params) < row.params_min:
             raise Refused(replies.ERR_NEEDMOREPARAMS(message.command))

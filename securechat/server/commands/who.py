@@ -133,6 +133,7 @@ COMMANDS = (
     Command(
         "WHO",
         who,
+        query=True,
         usage="[<mask> [o][%<fields>[,<token>]]]",
         help="List who is in a channel, or who fits a nickname or mask; o: administrators only. "
         "With %<fields> the answer has the fields of WHOX.",
