@@ -82,6 +82,7 @@ class Between:
         return await self.store.get(kind, key)
 
     async def scan(self, kind: str, prefix: str = "") -> list[Record]:
+        await self._pass("scan")
         return await self.store.scan(kind, prefix)
 
     async def put(self, changes: Sequence[Change]) -> list[Record]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import structlog
 
-from securechat.errors import StoreError
+from securechat.errors import StoreError, StoreUnavailable
 from securechat.protocol.durations import format_time
 from securechat.protocol.framing import split_text
 from securechat.protocol.replies import fail
@@ -46,7 +46,11 @@ def acted(
 def not_stored(command: str, error: StoreError) -> Refused:
     """Return the refusal of a command that could not be stored, and log why."""
     log.error("act not stored", command=command, reason=str(error))
-    text = "It could not be stored and was not done. Try again later."
+    text = (
+        "It could not be stored for certain. Look whether it was done before you do it again."
+        if isinstance(error, StoreUnavailable)
+        else "It could not be stored and was not done. Try again later."
+    )
     return Refused(fail(command, "NOT_STORED", text=text))
 
 

@@ -96,6 +96,9 @@ def _doing(kind: _Kind) -> Handler:
             claims={room.id: True},
         )
         await session.settled()
+        known = room.modes.entry("b", mask)
+        if known is None or known.until_ms != until_ms:
+            return  # it could not be stored, and the session was told so
         how_long = f"for {format_duration(seconds)}" if seconds else f"until {kind.undo}"
         tell(session, f"{called} is {kind.state} {room.name} {how_long}")
 
