@@ -69,11 +69,11 @@ async def test_irssi_from_connecting_to_quitting(home: CertifiedHome) -> None:
                 "is using a secure connection$",
             )
             await screen.type("/away gone for lunch")
-            await screen.wait_for_text(r"alice \(zZzZ\)")
+            await screen.wait_for_text(r"alice\S* \(zZzZ\)")
             await bob.send("PRIVMSG alice :still there?")
             await bob.expect("301", "bob", "alice", "gone for lunch")
             await screen.type("/away")
-            await screen.wait_for_text(r"<bob> still there\?", r"\[alice\]")
+            await screen.wait_for_text(r"<bob> still there\?", r"\[alice(\(\+i\))?\]")
 
         await screen.press("M-2")
         await screen.type("/clear")

@@ -45,7 +45,7 @@ async def test_weechat_from_connecting_to_quitting(home: CertifiedHome) -> None:
     async with running_server(home) as server, weechat(home, server, BY_CA) as screen:
         await screen.wait_for_text("#lobby: 1 nick")
         async with visitor(server, home, "bob") as bob:
-            await screen.wait_for_text(r"bob \(\S+\) has joined #lobby")
+            await screen.wait_for_text(r"bob \[bob\] .* has joined #lobby")
             await bob.send("PRIVMSG #lobby :good morning ☕")
             await screen.wait_for_text(r"bob \| good morning ☕")
             await screen.type("hello bob, ça va?")

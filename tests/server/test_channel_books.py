@@ -15,9 +15,8 @@ from support.house import House, Person, open_house
 from trio.testing import MockClock
 
 from securechat.protocol.message import Message, parse
-from securechat.protocol.modes import Kind, parse_changes
+from securechat.protocol.modes import PREFIXES, Kind, parse_changes
 from securechat.protocol.names import fold
-from securechat.server.room import PREFIXES
 
 NAMES = ("alice", "bob", "carol", "dave")
 CHANNELS = ("#a", "#B", "#c", "#lobby")
