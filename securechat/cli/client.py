@@ -63,7 +63,7 @@ def _address(context: click.Context, parameter: click.Parameter, value: str) -> 
     return parse_address(value)
 
 
-@click.command(cls=Program)
+@click.command(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("address", metavar="[ACCOUNT@]HOST[:PORT]", callback=_address)
 @click.option(
     "--ca",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
+import shutil
 import ssl
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,7 @@ from securechat.config import Settings, click_options, load_settings
 from securechat.config import print_config as as_toml
 from securechat.errors import CertificateError, UserError
 from securechat.server.console import banner, open_signals, read_console, watch_signals
+from securechat.server.context import Server
 from securechat.server.run import make_server, open_listeners, running
 from securechat.server.watchers import ANNOUNCEMENT_RECORD, announce
 from securechat.store.accounts import Accounts
@@ -38,10 +41,17 @@ from securechat.store.sqlite import open_store
 ANNOUNCE_SECONDS = 3.0
 ANNOUNCE_BYTES_MAX = 400
 
+# What reading a terminal says once its window is closed.
+TERMINAL_GONE = frozenset({errno.EIO, errno.ENOTTY})
+
 log = structlog.get_logger(__name__)
 
 
-@click.group(cls=ProgramGroup, invoke_without_command=True)
+@click.group(
+    cls=ProgramGroup,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(securechat.__version__, prog_name="securechat-server")
 @click_options()
 @click.pass_context
@@ -131,10 +141,20 @@ async def _run_on(
                 operator.start_soon(current.accept, listeners)
                 await _greet(settings, store, listeners)
                 if _on_terminal():
-                    operator.start_soon(read_console, lambda text: announce(server, text))
+                    operator.start_soon(_listen_to_terminal, server, stop.set)
                 await stop.wait()
                 operator.cancel_scope.cancel()
             watching.cancel_scope.cancel()
+
+
+async def _listen_to_terminal(server: Server, stop: Callable[[], object]) -> None:
+    """Announce what is typed. Stop where the window is closed: nobody could stop it by hand."""
+    try:
+        await read_console(lambda text: announce(server, text))
+    except OSError as error:
+        if error.errno not in TERMINAL_GONE:
+            raise
+        stop()
 
 
 async def _greet(
@@ -152,8 +172,21 @@ async def _greet(
             expires=certificate_expiry(settings.cert),
             account=accounts[0].name if accounts else None,
             on_terminal=_on_terminal(),
+            programs=_programs(),
         )
     )
+
+
+def _programs() -> str:
+    """Return what a shell here needs before a program's name: nothing where PATH has the folder."""
+    own = Path(sys.executable).with_name("securechat-client")
+    found = shutil.which(own.name)
+    if not own.exists() or (found is not None and own.samefile(found)):
+        return ""
+    folder = own.parent
+    if folder.is_relative_to(Path.cwd()):
+        folder = folder.relative_to(Path.cwd())
+    return f"{folder}/"
 
 
 def _on_terminal() -> bool:

@@ -6,6 +6,7 @@ The texts are made by pure functions; the tasks at the end read the terminal and
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -46,8 +47,12 @@ def banner(
     expires: datetime,
     account: str | None,
     on_terminal: bool,
+    programs: str = "",
 ) -> str:
-    """Return what is printed once the server listens: where, as whom, and what to type next."""
+    """Return what is printed once the server listens: where, as whom, and what to type next.
+
+    ``programs`` is what a shell here needs before the name of a program, as in ``.venv/bin/``.
+    """
     here, elsewhere = reachable_at(bound)
     name = account or "NAME"
     ca = settings.cert.with_name("ca.pem")
@@ -58,12 +63,14 @@ def banner(
         ("  SHA-256", fingerprint),
         ("", colon_form(fingerprint)),
     ]
-    if account is None:
-        rows.append(("an account", "securechat-users add NAME"))
+    users = [f"{programs}securechat-users", "add", "NAME"]
+    if settings.data != Settings().data:
+        users[1:1] = ["--data", str(settings.data)]
+    rows.append(("an account" if account is None else "add somebody", shlex.join(users)))
     if here:
-        rows.append(("log in here", _client_command(name, here[0], port, ca)))
+        rows.append(("log in here", _client_command(programs, name, here[0], port, ca)))
     if elsewhere:
-        away = _client_command(name, elsewhere[0], port, Path("ca.pem"))
+        away = _client_command("", name, elsewhere[0], port, Path("ca.pem"))
         rows.append(("from elsewhere", f"{away}   (with a copy of {ca})"))
     lines = [f"SecureChat {securechat.__version__} is listening.", ""]
     lines += [f"  {label:<16}{text}" for label, text in rows if text]
@@ -72,9 +79,10 @@ def banner(
     return "\n".join(lines) + "\n"
 
 
-def _client_command(name: str, host: str, port: int, ca: Path) -> str:
+def _client_command(programs: str, name: str, host: str, port: int, ca: Path) -> str:
+    words = [f"{programs}securechat-client", f"{name}@{_with_port(host, port)}"]
     known = ca == Path("certs/ca.pem")
-    return f"securechat-client {name}@{_with_port(host, port)}" + ("" if known else f" --ca {ca}")
+    return shlex.join(words if known else [*words, "--ca", str(ca)])
 
 
 def _with_port(host: str, port: int) -> str:

@@ -294,6 +294,25 @@ async def test_on_a_terminal_a_typed_line_is_announced(
     assert logs[-1]["event"] == "stopped"
 
 
+def test_programs_are_named_as_the_shell_here_finds_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / ".venv" / "bin"
+    folder.mkdir(parents=True)
+    client = folder / "securechat-client"
+    monkeypatch.setattr(sys, "executable", str(folder / "python"))
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert program._programs() == ""  # not installed beside Python: no better name is known
+    client.touch(0o755)
+    assert program._programs() == ".venv/bin/"
+    monkeypatch.chdir(folder.parent)
+    assert program._programs() == "bin/"
+    monkeypatch.chdir(Path(__file__).parent)
+    assert program._programs() == f"{folder}/"
+    monkeypatch.setenv("PATH", str(folder))
+    assert program._programs() == ""
+
+
 @pytest.fixture
 def _log_as_before() -> Iterator[None]:
     """Put back what ``logs.configure`` changes for the whole process."""

@@ -55,16 +55,19 @@ def told(
     port: int = 6697,
     account: str | None = "alice",
     on_terminal: bool = False,
+    programs: str = "",
     cert: Path = Path("certs/server.pem"),
+    data: Path = Path("data"),
 ) -> str:
     return banner(
-        Settings(cert=cert),
+        Settings(cert=cert, data=data),
         bound=bound,
         port=port,
         fingerprint=FINGERPRINT,
         expires=datetime(2027, 12, 24, tzinfo=UTC),
         account=account,
         on_terminal=on_terminal,
+        programs=programs,
     )
 
 
@@ -80,7 +83,19 @@ def test_the_banner_tells_what_to_type_next() -> None:
     assert "securechat-client alice@192.0.2.7 --ca ca.pem" in text
     assert "with a copy of certs/ca.pem" in text
     assert "Ctrl-C" not in text
-    assert "securechat-users" not in text
+    assert "add somebody    securechat-users add NAME\n" in text
+
+
+def test_commands_are_given_as_a_shell_here_takes_them() -> None:
+    text = told(
+        bound=["::"],
+        programs=".venv/bin/",
+        cert=Path("my certs/server.pem"),
+        data=Path("my data"),
+    )
+    assert "  .venv/bin/securechat-users --data 'my data' add NAME\n" in text
+    assert "  .venv/bin/securechat-client alice@localhost --ca 'my certs/ca.pem'\n" in text
+    assert "  securechat-client alice@192.0.2.7 --ca ca.pem " in text  # on another machine
 
 
 def test_another_port_stands_in_every_address_and_command() -> None:
@@ -92,7 +107,7 @@ def test_another_port_stands_in_every_address_and_command() -> None:
 
 def test_a_first_start_says_how_to_make_an_account() -> None:
     text = told(bound=["127.0.0.1"], account=None)
-    assert "securechat-users add NAME" in text
+    assert "an account      securechat-users add NAME" in text
     assert "securechat-client NAME@localhost\n" in text
     assert "the network" not in text
     assert "from elsewhere" not in text

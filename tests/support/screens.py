@@ -44,11 +44,15 @@ class Screen:
     def __init__(self, tmux: _Tmux) -> None:
         self._tmux = tmux
 
+    async def write(self, text: str) -> None:
+        """Type text and leave the cursor after it."""
+        await self._tmux("send-keys", "-l", "--", text)
+
     async def type(self, *lines: str) -> None:
         """Type lines, each with the Enter key after it."""
         for line in lines:
-            await self._tmux("send-keys", "-l", "--", line)
-            await self._tmux("send-keys", "Enter")
+            await self.write(line)
+            await self.press("Enter")
 
     async def press(self, *keys: str) -> None:
         """Press keys by the names that tmux gives them, as ``C-c`` and ``M-1``."""

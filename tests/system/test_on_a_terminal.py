@@ -49,3 +49,19 @@ async def test_what_is_typed_at_the_console_reaches_everybody(
         os.write(keyboard, CTRL_C)
         assert "The server is stopping" in await alice.end()
         assert await server.ended() == 0
+
+
+async def test_closing_the_window_stops_it_gracefully(home: Home) -> None:
+    """Otherwise it would go on where nobody sees it, and the next one would find its port taken."""
+    keyboard, program = pty.openpty()
+    try:
+        await home.add("alice")
+        async with (
+            running_server(home, through=IN_A_SESSION, stdin=program) as server,
+            user(server, "alice") as alice,
+        ):
+            os.close(keyboard)
+            assert "The server is stopping" in await alice.end()
+            assert await server.ended() == 0
+    finally:
+        os.close(program)
