@@ -27,6 +27,24 @@ def labeled(label: str, lines: Sequence[str], server: str) -> list[str]:
     ]
 
 
+def in_order(lines: Sequence[str], places: Sequence[int], others: Sequence[bytes]) -> list[bytes]:
+    """Return labeled lines as bytes, each behind as many of the others' as its place says.
+
+    ``lines`` are what ``labeled`` made of as many answers as there are ``places``: a batch's start
+    goes with the first answer, what comes after the last answer with that one.
+    """
+    opening = len(lines) > len(places) > 0
+    pieces: list[bytes] = []
+    done = 0
+    for number, line in enumerate(lines):
+        answer = min(max(number - opening, 0), len(places) - 1)
+        place = places[answer] if places else 0
+        pieces += others[done:place]
+        done = max(done, place)
+        pieces.append(f"{line}\r\n".encode())
+    return [*pieces, *others[done:]]
+
+
 def tagged(line: str, tag: str) -> str:
     """Return a line with one more tag."""
     return f"@{tag};{line[1:]}" if line.startswith("@") else f"@{tag} {line}"

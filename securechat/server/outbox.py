@@ -90,6 +90,7 @@ class Outbox:
         "_closed",
         "_flusher",
         "_held",
+        "_held_from",
         "_limit",
         "_link",
         "_on_lost",
@@ -121,6 +122,7 @@ class Outbox:
         self._progress: trio.Event | None = None
         self._parked = False
         self._held = False
+        self._held_from = 0
         self._closed = False
 
     @property
@@ -170,6 +172,30 @@ class Outbox:
                 self._chunks[:0] = in_front
                 if self._chunks and not self._parked:
                     self._flusher.mark(self)
+
+    def hold(self) -> int:
+        """Hold back what is put from now on until ``release``; return how many puts are held back.
+
+        Calling it again only counts.
+        """
+        if not self._held:
+            self.flush()
+            self._held = True
+            # What a full socket keeps waiting was put before.
+            self._held_from = len(self._chunks)
+        return len(self._chunks) - self._held_from
+
+    def release(self) -> list[bytes]:
+        """Hold back no more; return what was held back, for the caller to put."""
+        if not self._held:
+            return []
+        self._held = False
+        held = self._chunks[self._held_from :]
+        del self._chunks[self._held_from :]
+        self._size -= sum(map(len, held))
+        if self._chunks and not self._parked:
+            self._flusher.mark(self)
+        return held
 
     def flush(self) -> None:
         """Send what waits, unless it is held back or the socket is full."""
@@ -222,9 +248,10 @@ class Outbox:
     async def room(self) -> None:
         """Wait until no more than half of the limit waits: for who asks for much at a time.
 
+        What is held back cannot be waited for: then this returns at once.
         Has no deadline of its own: a peer that stops reading is ended by its ping deadline.
         """
-        while self._size * 2 > self._limit > 0 and not self._closed:
+        while self._size * 2 > self._limit > 0 and not (self._closed or self._held):
             if self._progress is None:
                 self._progress = trio.Event()
             await self._progress.wait()

@@ -7,12 +7,13 @@ failure has answered it, and every command that does not itself post a message w
 is pending. So a PONG means that everything before the PING was committed and delivered.
 
 What answers this session's own commands goes through ``send``, ``reply`` and ``receive_own``: while
-a labeled command runs these are gathered. What others cause goes through ``push`` and never is.
+a labeled command runs these are gathered. What others cause goes through ``push`` and never is; it
+waits from the first gathered answer on, so that all goes out in the order in which it happened.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ import trio
 
 from securechat.protocol.capabilities import Negotiation
 from securechat.protocol.replies import Reply, fail
-from securechat.server.labels import labeled
+from securechat.server.labels import in_order, labeled
 from securechat.server.limits import Bucket, Budgets
 from securechat.server.outbox import Outbox
 from securechat.server.rendering import SHAPE_MASK
@@ -40,6 +41,7 @@ class Session:
     __slots__ = (
         "_answers",
         "_pending",
+        "_places",
         "_settled",
         "address",
         "away",
@@ -89,6 +91,7 @@ class Session:
         self.away = ""
         self.monitored: dict[str, str] = {}
         self._answers: list[str] | None = None
+        self._places: list[int] = []
         self._pending = 0
         self._settled: trio.Event | None = None
 
@@ -115,7 +118,7 @@ class Session:
     def send(self, *lines: str) -> None:
         """Answer with whole lines, given without CR LF."""
         if self._answers is not None:
-            self._answers.extend(lines)
+            self._gather(lines)
         else:
             self.push(*lines)
 
@@ -127,24 +130,33 @@ class Session:
     def receive_own(self, data: bytes) -> None:
         """Take lines that this session's own events became."""
         if self._answers is not None:
-            self._answers.extend(data.decode().splitlines())
+            self._gather(data.decode().removesuffix("\r\n").split("\r\n"))
         else:
             self.outbox.put(data)
+
+    def _gather(self, lines: Sequence[str]) -> None:
+        """Keep answers, and behind how many puts by others each belongs."""
+        if self._answers is not None and lines:
+            self._answers.extend(lines)
+            self._places.extend([self.outbox.hold()] * len(lines))
 
     @asynccontextmanager
     async def labeling(self, label: str) -> AsyncIterator[None]:
         """Gather what answers one command, and send it with its label when all is settled."""
-        self._answers = []
+        self._answers, self._places = [], []
         try:
             yield
             await self.settled()
         finally:
             answers, self._answers = self._answers, None
             lines = labeled(label, answers, self.server_name)
-            self.push(*lines[:LINES_AT_ONCE])
-        for start in range(LINES_AT_ONCE, len(lines), LINES_AT_ONCE):
+            pieces = in_order(lines, self._places, self.outbox.release())
+            for data in pieces[:LINES_AT_ONCE]:
+                self.outbox.put(data)
+        for start in range(LINES_AT_ONCE, len(pieces), LINES_AT_ONCE):
             await self.outbox.room()
-            self.push(*lines[start : start + LINES_AT_ONCE])
+            for data in pieces[start : start + LINES_AT_ONCE]:
+                self.outbox.put(data)
 
     def reply(self, *replies: Reply) -> None:
         """Send replies, addressed to this user."""

@@ -45,7 +45,7 @@ async def watch_silence(server: Server) -> None:
                 continue
             if silence >= ping and not session.pinged:
                 session.pinged = True
-                session.send(f"PING :{session.server_name}")
+                session.push(f"PING :{session.server_name}")
             due = min(due, session.heard_at + (drop if session.pinged else shortest))
         await trio.sleep_until(max(due, now + SILENCE_SECONDS))
 

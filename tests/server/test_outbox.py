@@ -438,6 +438,39 @@ async def test_room_waits_until_half_of_the_limit_is_sent() -> None:
         await it.outbox.room()
 
 
+@pytest.mark.parametrize("room", [None, 1])
+async def test_what_is_held_is_given_back_for_another_place(room: int | None) -> None:
+    """Also where the socket was full before: that stays in front, and is sent on."""
+    async with rig(room=room) as it:
+        assert it.outbox.release() == []
+        it.outbox.put(b"12")
+        await wait_all_tasks_blocked()
+        it.outbox.put(b"3")
+        assert it.outbox.hold() == 0
+        it.outbox.put(b"5")
+        assert it.outbox.hold() == 1
+        await it.outbox.room()
+        it.link.make_room()
+        await wait_all_tasks_blocked()
+        assert it.outbox.release() == [b"5"]
+        it.outbox.put(b"4")
+        it.outbox.put(b"5")
+        await wait_all_tasks_blocked()
+        assert it.link.arrived == b"12345"
+        assert it.outbox.size == 0
+
+
+async def test_held_puts_count_and_are_dropped_at_the_end() -> None:
+    async with rig(limit=4) as it:
+        it.outbox.hold()
+        it.outbox.put(b"12345")
+        assert it.events == ["overflow"]
+        assert it.outbox.release() == []
+        it.outbox.put(b"6")
+        await wait_all_tasks_blocked()
+        assert it.link.arrived == b""
+
+
 def never() -> None:
     pytest.fail("this must not be called")
 
