@@ -251,6 +251,7 @@ async def _run_session(
         )
         context = log.bind(address=address, account=account.key)
         context.info("logged in", secured_by=link.description)
+        nursery.start_soon(server.gate.note_login, account)
         try:
             await arrivals.arrive(server, session)
             await _read(server, session, link, talk, handle)
