@@ -262,6 +262,7 @@ async def _run_session(
         session.away = truncate(talk.registration.away, settings.away_bytes_max or LINE_BYTES_MAX)
         context = log.bind(address=address, account=account.key)
         context.info("logged in", secured_by=link.description)
+        nursery.start_soon(server.gate.note_login, account)
         try:
             await arrivals.arrive(server, session)
             await _read(server, session, link, talk, handle)

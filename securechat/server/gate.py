@@ -75,6 +75,13 @@ class Gate:
         """Return the account of this name, whether its owner is here or not."""
         return await self._accounts.get(name)
 
+    async def note_login(self, account: Account) -> None:
+        """Remember when an account logged in; a login is not refused where that fails."""
+        try:
+            await self._accounts.note_login(account)
+        except StoreError as error:
+            log.warning("login not noted", account=account.key, reason=str(error))
+
     async def _rehash(self, account: Account, password: str) -> None:
         """Hash again with today's parameters; a login is not refused where that fails."""
         try:

@@ -479,3 +479,26 @@ async def test_a_store_that_fails_at_the_last_look_lets_nobody_in(
         assert await person.rest() == [
             "ERROR :Closing link: Logging in is not possible now, try again later"
         ]
+
+
+async def test_when_somebody_logged_in_last_is_kept(
+    folder: Path, autojump_clock: MockClock
+) -> None:
+    async with open_house(folder, ["alice", "bob"]) as house:
+        assert await house.accounts.last_logins() == {}
+        await house.login("alice")
+        alice = await house.accounts.named("alice")
+        assert list(await house.accounts.last_logins()) == [alice.id]
+
+
+async def test_a_login_holds_also_where_it_cannot_be_noted(
+    folder: Path, autojump_clock: MockClock
+) -> None:
+    with capture_logs() as logs:
+        async with shaky_house(folder) as (house, between):
+            between.broken["put"] = StoreRefused("the disk is full")
+            alice = await house.login("alice")
+            assert await alice.ask("WHOIS alice")
+            assert await house.accounts.last_logins() == {}
+    (row,) = [row for row in logs if row["event"] == "login not noted"]
+    assert (row["account"], row["reason"]) == ("alice", "the disk is full")
