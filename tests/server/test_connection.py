@@ -12,7 +12,7 @@ from support.between import Between, shaky_house
 from support.house import Person, login_lines, open_house, password_of
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from securechat.errors import ConnectionLost, HandshakeFailed, StoreUnavailable
+from securechat.errors import ConnectionLost, HandshakeFailed, StoreRefused, StoreUnavailable
 from securechat.server.connection import serve_link, serve_wire
 from securechat.store.accounts import Accounts
 from securechat.store.contract import Record
@@ -492,13 +492,12 @@ async def test_when_somebody_logged_in_last_is_kept(
 
 
 async def test_a_login_holds_also_where_it_cannot_be_noted(
-    folder: Path, autojump_clock: MockClock
+    folder: Path, autojump_clock: MockClock, logs: list[Any]
 ) -> None:
-    with capture_logs() as logs:
-        async with shaky_house(folder) as (house, between):
-            between.broken["put"] = StoreRefused("the disk is full")
-            alice = await house.login("alice")
-            assert await alice.ask("WHOIS alice")
-            assert await house.accounts.last_logins() == {}
-    (row,) = [row for row in logs if row["event"] == "login not noted"]
+    async with shaky_house(folder) as (house, between):
+        between.broken["put"] = StoreRefused("the disk is full")
+        alice = await house.login("alice")
+        assert await alice.ask("WHOIS alice")
+        assert await house.accounts.last_logins() == {}
+    (row,) = events(logs, "login not noted")
     assert (row["account"], row["reason"]) == ("alice", "the disk is full")
