@@ -267,9 +267,10 @@ class Party(AsyncExitStack):
                     assert known[nick].fits(signs), f"{name} in {key}: {nick} {known[nick]} {signs}"
             assert channel.topic == room.topic, f"{name} in {key}"
             assert channel.modes == books.told[key], f"{name} in {key}"
-            signs, *params = room.modes.words(key_shown=True)
-            assert "".join(channel.modes or ()) == signs[1:]
-            assert [param for param in (channel.modes or {}).values() if param] == params
+            letters, *params = room.modes.words(key_shown=True)
+            modes = dict.fromkeys(letters[1:], "")
+            modes.update(zip(letters[-len(params) :], params, strict=True) if params else ())
+            assert channel.modes == modes, f"{name} in {key}"
 
     def _check_directory(self) -> None:
         """The parts of the directory agree with each other and with who is here."""
