@@ -203,9 +203,9 @@ class Party(AsyncExitStack):
             item.seat for item in burst if isinstance(item, Say) and b"CAP" in item.data
         }
         sent: Counter[tuple[int, str]] = Counter()
-        for guest in self._guests.values():
-            guest.lines = 0
-            guest.books.labels.clear()
+        for present in self._guests.values():
+            present.lines = 0
+            present.books.labels.clear()
         for item in burst:
             guest = self._guests.get(item.seat)
             if guest is None:
