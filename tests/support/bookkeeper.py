@@ -90,13 +90,15 @@ class Standing:
 class Channel:
     """A channel that the client is in. ``modes`` (without lists) are ``None`` until asked for.
 
-    ``complete`` says that a whole list of names came since the client entered.
+    ``complete`` says that a whole list of names came since the client entered, ``unasked`` that
+    one was to come by itself: there was no no-implicit-names then.
     """
 
     name: str
     topic: str = ""
     modes: dict[str, str] | None = None
     complete: bool = False
+    unasked: bool = True
     members: dict[str, Standing] = field(default_factory=dict)
 
 
@@ -205,7 +207,8 @@ class Bookkeeper:
         name = line.params[0]
         if self._own(line.nick):
             assert fold(name) not in self.channels, f"{self.nick} entered {name} a second time"
-            self.channels[fold(name)] = Channel(name)
+            unasked = "no-implicit-names" not in self.enabled
+            self.channels[fold(name)] = Channel(name, unasked=unasked)
         members = self._channel(name).members
         assert fold(line.nick) not in members, f"{line.nick} entered {name} a second time"
         members[fold(line.nick)] = Standing()
