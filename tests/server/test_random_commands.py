@@ -107,7 +107,7 @@ def test_what_once_went_wrong(name: str) -> None:
     play(SCRIPTS[name])
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(25))
 def test_random_commands_keep_the_invariants(seed: int) -> None:
     """All that the head of this file promises."""
     check(seed)
