@@ -307,7 +307,7 @@ async def test_a_server_that_stays_away_is_told_of_once(
     breaks = [line.partition("disconnected: ")[2] for line in screen.errors]
     assert [line.partition(";")[0] for line in breaks] == [
         "the connection broke: connection reset by peer",
-        "cannot reach chat.test port 6697: connection refused",
+        "Cannot reach chat.test port 6697: connection refused",
     ] * 2
 
 
