@@ -1,6 +1,6 @@
 """Budgets of queries and joins, and channels with too many people to tell who comes and goes.
 
-SAFETY, fault 18: a flood is delayed, nothing of it is dropped, and others are not slowed.
+docs/safety.md, fault 18: a flood is delayed, nothing of it is dropped, and others are not slowed.
 """
 
 from __future__ import annotations
