@@ -170,7 +170,10 @@ class Settings:
     sasl_bytes_max: int = declare(8192, "Longest login message.", unit="bytes")
 
     # What one session may send and be sent.
-    messages_per_second: float = declare(5.0, "Lines handled at a steady rate; more wait.")
+    messages_per_second: float = declare(
+        5.0,
+        "Lines handled at a steady rate; more wait. 0 leaves queries and joins without limit too.",
+    )
     message_burst: int = declare(20, "Lines handled at once before that rate holds.")
     history_requests_per_second: float = declare(1.0, "The same for requests of history.")
     history_request_burst: int = declare(16, "Requests of history before that rate holds.")

@@ -1,4 +1,4 @@
-"""The profile of the certificates, field by field (RFC 5280, and SAFETY's table of it)."""
+"""The profile of the certificates, field by field (RFC 5280, and docs/safety.md's table of it)."""
 
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address

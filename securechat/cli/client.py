@@ -15,7 +15,7 @@ import click
 import trio
 
 from securechat.cli.common import Program, run, say
-from securechat.client.commands import COMMANDS, as_channel
+from securechat.client.commands import COMMANDS, Wrong, as_channel
 from securechat.client.connection import DEFAULT_PORT, connect
 from securechat.client.lines import visible
 from securechat.client.plain import LineMode, Options, Screen
@@ -63,6 +63,14 @@ def _address(context: click.Context, parameter: click.Parameter, value: str) -> 
     return parse_address(value)
 
 
+def _channel(context: click.Context, parameter: click.Parameter, value: str | None) -> str:
+    del context, parameter
+    try:
+        return as_channel(value) if value else ""
+    except Wrong as error:
+        raise click.BadParameter(str(error)) from error
+
+
 @click.command(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("address", metavar="[ACCOUNT@]HOST[:PORT]", callback=_address)
 @click.option(
@@ -73,7 +81,9 @@ def _address(context: click.Context, parameter: click.Parameter, value: str) -> 
     help="Trust the certificates in FILE, and no others. Without it: certs/ca.pem in the current "
     "folder if there is one, otherwise this machine's own store.",
 )
-@click.option("--channel", metavar="NAME", help="Join this channel and talk there.")
+@click.option(
+    "--channel", metavar="NAME", callback=_channel, help="Join this channel and talk there."
+)
 @click.option("--plain", is_flag=True, help="Lines only, no full screen.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each event.")
 @click.option("--password-stdin", is_flag=True, help="The first line of standard input is it.")
@@ -87,7 +97,7 @@ def _address(context: click.Context, parameter: click.Parameter, value: str) -> 
 def main(
     address: Address,
     cafile: Path | None,
-    channel: str | None,
+    channel: str,
     plain: bool,
     as_json: bool,
     password_stdin: bool,
@@ -108,7 +118,7 @@ def main(
         raise click.UsageError("--password-stdin and --password-file exclude each other.")
     account = address.account or _login_name()
     password = _password(account, address.host, password_stdin, password_file)
-    options = Options(channel=as_channel(channel) if channel else "", json=as_json)
+    options = Options(channel=channel, json=as_json)
     terminal = sys.stdin.isatty() and sys.stdout.isatty() and not as_json
 
     async def chat() -> bool:

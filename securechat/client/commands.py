@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import trio
 
 from securechat.errors import UserError
-from securechat.protocol.names import fold
+from securechat.protocol.names import CHANNEL_BYTES_MAX, fold, is_channel_name
 
 if TYPE_CHECKING:
     from securechat.client.plain import LineMode
@@ -98,8 +98,17 @@ async def _leave(mode: LineMode, rest: str, nursery: trio.Nursery) -> None:
 
 
 def as_channel(name: str) -> str:
-    """Return a channel's name with the ``#`` that a shell, or haste, may have left out."""
-    return name if name.startswith("#") else f"#{name}"
+    """Return a channel's name with the ``#`` that a shell, or haste, may have left out.
+
+    Raises ``Wrong`` where no channel can have that name: a server may not answer a JOIN of it.
+    """
+    channel = name if name.startswith("#") else f"#{name}"
+    if not is_channel_name(channel):
+        raise Wrong(
+            f"{name!r} cannot be a channel's name: it has no spaces or commas, "
+            f"and at most {CHANNEL_BYTES_MAX} bytes."
+        )
+    return channel
 
 
 class Command(NamedTuple):

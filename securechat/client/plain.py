@@ -73,6 +73,7 @@ class LineMode:
         self.current = ""
         self.failed = False
         self.nicks: tuple[str, ...] = ()
+        self._broken_by = ""
 
     # --- running -------------------------------------------------------------------------------
 
@@ -130,10 +131,21 @@ class LineMode:
     async def _show(self, event: Event) -> None:
         if self._options.json:
             await self._screen.show(as_json(event) + "\n")
+        if self._told_before(event):
+            return
         lines = as_text(event, current=self.current, today=self._now())
         error = isinstance(event, events.Failed | events.Disconnected | events.HistoryGap)
         if lines and (error or not self._options.json):
             await self._screen.show("".join(f"{line}\n" for line in lines), error=error)
+
+    def _told_before(self, event: Event) -> bool:
+        """Tell whether this is one more attempt that failed as the last one did."""
+        if isinstance(event, events.Connected):
+            self._broken_by = ""
+        if not isinstance(event, events.Disconnected):
+            return False
+        before, self._broken_by = self._broken_by, event.reason
+        return event.reason == before and event.retry_in is not None
 
     async def _complain(self, text: str) -> None:
         self.failed = True

@@ -57,12 +57,19 @@ class Budgets:
 
     @classmethod
     def of(cls, settings: Settings, now: float) -> Budgets:
-        """Return full budgets, as the settings say."""
+        """Return full budgets, as the settings say.
+
+        Without a limit on lines there is none on the queries and joins among them either: who
+        turns flood control off means all of it.
+        """
+        flood_control = settings.messages_per_second > 0
+        queries = settings.queries_per_second if flood_control else 0.0
+        joins = settings.joins_per_second if flood_control else 0.0
         return cls(
             Bucket(settings.messages_per_second, settings.message_burst, now),
             Bucket(settings.history_requests_per_second, settings.history_request_burst, now),
-            Bucket(settings.queries_per_second, settings.query_burst, now),
-            Bucket(settings.joins_per_second, settings.join_burst, now),
+            Bucket(queries, settings.query_burst, now),
+            Bucket(joins, settings.join_burst, now),
         )
 
 

@@ -161,6 +161,13 @@ def test_what_is_no_address(text: str, sentence: str) -> None:
     assert CliRunner().invoke(main, [text]).exit_code == 2
 
 
+@pytest.mark.parametrize("name", ["a,b", "#a b", "#", "x" * 64])
+def test_what_is_no_channel(name: str) -> None:
+    result = CliRunner().invoke(main, ["host", "--channel", name])
+    assert result.exit_code == 2
+    assert "cannot be a channel's name" in result.stderr
+
+
 def test_wrong_usage(tmp_path: Path, secret: Path) -> None:
     result = run("alice@h", "--password-stdin", "--password-file", str(secret))
     assert (result.returncode, "exclude each other" in result.stderr) == (2, True)

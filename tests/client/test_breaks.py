@@ -1,7 +1,7 @@
 """Nothing lost, doubled or out of order, whenever the connection breaks: random histories.
 
-SAFETY, "What is promised for messages": the events hold every message of the server's order once,
-and each own line is stored once.
+docs/safety.md, "What is promised for messages": the events hold every message of the server's
+order once, and each own line is stored once.
 """
 
 from __future__ import annotations

@@ -134,6 +134,10 @@ async def test_a_line_that_could_not_be_said(
         ("/\x1bxyzzy", "There is no command /␛xyzzy: /help lists the commands."),
         ("/join", "Type /join CHANNEL."),
         ("/join a b", "Type /join CHANNEL."),
+        (
+            "/join a,b",
+            "'a,b' cannot be a channel's name: it has no spaces or commas, and at most 64 bytes.",
+        ),
         ("/join forbidden", "Cannot join #forbidden: Cannot join channel (+i)"),
         ("/me", "Type /me and what you do: /me waves."),
         ("/msg bob", "Type /msg NAME TEXT."),
@@ -284,3 +288,42 @@ async def test_breaks_are_errors_on_standard_error(
         screen.typed("after the break")
     assert "disconnected: " in screen.errors[0]
     assert server.kept[0].text == "after the break"
+
+
+async def test_a_server_that_stays_away_is_told_of_once(
+    play: Play, server: FakeServer, autojump_clock: MockClock
+) -> None:
+    screen = MemoryScreen(interactive=True)
+    async with play(screen) as mode, trio.open_nursery() as nursery:
+        nursery.start_soon(mode.run)
+        for _ in range(2):
+            await trio.sleep(60)
+            server.unreachable = True
+            server.break_all()
+            await trio.sleep(200)
+            server.unreachable = False
+        await trio.sleep(60)
+        screen.type.close()
+    breaks = [line.partition("disconnected: ")[2] for line in screen.errors]
+    assert [line.partition(";")[0] for line in breaks] == [
+        "the connection broke: connection reset by peer",
+        "Cannot reach chat.test port 6697: connection refused",
+    ] * 2
+
+
+async def test_programs_are_told_of_every_attempt(
+    play: Play, server: FakeServer, autojump_clock: MockClock
+) -> None:
+    screen = MemoryScreen()
+    async with play(screen, json=True) as mode, trio.open_nursery() as nursery:
+        nursery.start_soon(mode.run)
+        await trio.testing.wait_all_tasks_blocked()
+        server.unreachable = True
+        server.break_all()
+        await trio.sleep(600)
+        server.unreachable = False
+        await trio.sleep(60)
+        screen.type.close()
+    kinds = [json.loads(line)["event"] for line in screen.shown]
+    assert kinds.count("disconnected") > 5
+    assert len(screen.errors) == 2

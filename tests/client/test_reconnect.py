@@ -84,7 +84,7 @@ async def test_a_break_that_lasts_too_long(
 async def test_a_line_whose_echo_was_lost(
     dialled: Connect, autojump_clock: MockClock, server: FakeServer, stored: bool
 ) -> None:
-    """SAFETY, messages 4: the client's retries store a line exactly once."""
+    """docs/safety.md, messages 4: the client's retries store a line exactly once."""
 
     def lose(session: FakeSession, message: Message) -> None:
         if message.command == "PRIVMSG":

@@ -1,6 +1,6 @@
 """Whom the client trusts: over loopback TLS, every wrong certificate is refused, and hears nothing.
 
-SAFETY, "A client that verifies" and attack 21: 0 bytes of application data before verification.
+docs/safety.md, fault 21: 0 bytes of application data before verification.
 """
 
 from __future__ import annotations

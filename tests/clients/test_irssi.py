@@ -23,6 +23,9 @@ async def irssi(home: CertifiedHome, server: Server, trust: str) -> AsyncIterato
     """Set irssi up and connect; ``trust`` are the options about the certificate."""
     async with on_a_screen(home.folder, "irssi", "--home", home.folder / "irssi") as screen:
         await screen.wait_for_text(r"\[\(status\)\]")
+        # Lines that come quickly would be taken for a paste, and be asked about.
+        await screen.type("/set paste_verify_line_count 0")
+        await screen.wait_for_text("paste_verify_line_count 0")
         await screen.type(
             f'/network add -sasl_username alice -sasl_password "{PASSWORD}"'
             " -sasl_mechanism PLAIN home",

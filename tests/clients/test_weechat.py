@@ -25,6 +25,9 @@ async def weechat(home: CertifiedHome, server: Server, trust: str = "") -> Async
     """Set WeeChat up and connect; ``trust`` is what is typed about the certificate."""
     async with on_a_screen(home.folder, "weechat", "--dir", home.folder / "weechat") as screen:
         await screen.wait_for_text(r"WeeChat \d")
+        # Lines that come quickly would be taken for a paste, and be asked about.
+        await screen.type("/set weechat.look.paste_max_lines -1")
+        await screen.wait_for_text("paste_max_lines = -1")
         await screen.type(
             f"/secure set home {PASSWORD}",
             f"/server add home localhost/{server.port} -{TLS}",

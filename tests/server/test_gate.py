@@ -70,7 +70,7 @@ async def test_the_right_password_lets_in_without_delay(
 async def test_every_refusal_takes_the_same_least_time_and_costs_one_hash(
     folder: Path, autojump_clock: MockClock, name: str
 ) -> None:
-    """SAFETY, fault 8: unknown and known user cannot be told apart."""
+    """docs/safety.md, fault 8: unknown and known user cannot be told apart."""
     hasher = SlowHasher(CHEAP, inline)
     async with gate_on(folder, hasher=hasher) as (gate, _, _):
         assert await timed(gate, name, "a wrong one") == (None, pytest.approx(0.5))
@@ -97,7 +97,7 @@ async def test_a_refusal_that_took_longer_than_the_floor_waits_no_more(
 async def test_guessing_is_slowed_and_the_owner_elsewhere_is_not(
     folder: Path, autojump_clock: MockClock
 ) -> None:
-    """SAFETY, fault 9; unknown names are limited alike, or the limit would tell them apart."""
+    """docs/safety.md, fault 9; unknown names are limited alike, or that would tell them apart."""
     async with gate_on(folder, per_minute=3) as (gate, _, _):
         for name in ("alice", "nobody"):
             for _ in range(3):

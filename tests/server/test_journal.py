@@ -46,7 +46,7 @@ async def texts(house: House) -> list[str]:
 async def test_a_full_disk_is_told_to_the_sender_and_never_echoed(
     folder: Path, autojump_clock: MockClock
 ) -> None:
-    """SAFETY, fault 24: a full disk gives FAIL, never an echo; the server goes on."""
+    """docs/safety.md, fault 24: a full disk gives FAIL, never an echo; the server goes on."""
     async with shaky_house(folder) as (house, between):
         alice = await house.login("alice", "echo-message")
         bob = await house.login("bob")
@@ -232,7 +232,7 @@ async def test_answers_keep_the_order_of_the_commands_whatever_fails(
 async def test_the_clock_going_back_over_a_restart_reorders_nothing(
     folder: Path, autojump_clock: MockClock
 ) -> None:
-    """SAFETY, fault 25: a clock jump."""
+    """docs/safety.md, fault 25: a clock jump."""
     from dataclasses import replace
 
     async with shaky_house(folder) as (house, _):

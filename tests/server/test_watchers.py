@@ -32,7 +32,7 @@ Act = Callable[[Accounts], Awaitable[object]]
 async def test_sessions_of_a_changed_account_end_within_a_second(
     folder: Path, autojump_clock: MockClock, act: Act, reason: str
 ) -> None:
-    """SAFETY, fault 23."""
+    """docs/safety.md, fault 23."""
     async with open_house(folder) as house:
         sessions = [await house.login("alice"), await house.login("alice")]
         bob = await house.login("bob")

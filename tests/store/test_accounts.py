@@ -316,7 +316,7 @@ async def test_changes_of_two_people_at_once_are_both_kept(
 def test_no_credential_is_ever_valid_again(
     tmp_path_factory: pytest.TempPathFactory, steps: list[str]
 ) -> None:
-    """SAFETY.md, attack 23: what ended a session must not let it in again later."""
+    """docs/safety.md, attack 23: what ended a session must not let it in again later."""
 
     async def walk() -> None:
         async with open_store(tmp_path_factory.mktemp("data"), runner=inline) as store:

@@ -36,7 +36,7 @@ PASSWORD = "my cat sits on the mat"
 
 
 def test_the_profiles() -> None:
-    """RFC 9106 section 4, second recommended option; OWASP's minimum (SAFETY.md, defaults)."""
+    """RFC 9106 section 4, second recommended option; OWASP's minimum (docs/safety.md, defaults)."""
     assert (STANDARD.time_cost, STANDARD.memory_kib, STANDARD.parallelism) == (3, 65536, 4)
     assert (FAST.time_cost, FAST.memory_kib, FAST.parallelism) == (2, 19456, 1)
     assert PROFILES == {"standard": STANDARD, "fast": FAST}
@@ -86,7 +86,7 @@ async def test_what_cannot_be_a_password_is_not_hashed() -> None:
 
 
 async def test_every_answer_costs_one_hash_of_the_profile(monkeypatch: pytest.MonkeyPatch) -> None:
-    """SAFETY.md, attack 8: unknown and known users cannot be told apart by the time taken."""
+    """docs/safety.md, attack 8: unknown and known users cannot be told apart by the time taken."""
     hasher = Hasher(CHEAP, inline)
     hashed = await hasher.hash(PASSWORD)
     costs: list[argon2.Parameters] = []
@@ -119,7 +119,7 @@ async def test_too_little_memory_is_said(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 async def test_only_so_many_hash_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """SAFETY.md, defaults: a limiter of its own, min(2, cores); fault 7."""
+    """docs/safety.md, defaults: a limiter of its own, min(2, cores); fault 7."""
     lock = threading.Lock()
     running = most = 0
     together = threading.Barrier(2)
@@ -171,7 +171,7 @@ async def test_elsewhere_a_hash_just_runs(monkeypatch: pytest.MonkeyPatch) -> No
     getattr(ctypes.CDLL(None), "mallinfo2", None) is None, reason="only glibc keeps freed blocks"
 )
 async def test_the_memory_of_a_storm_of_hashes_is_given_back() -> None:
-    """SAFETY.md, fault 7: memory is bounded in a storm of logins, and free again after it."""
+    """docs/safety.md, fault 7: memory is bounded in a storm of logins, and free again after it."""
     hasher = Hasher(FAST, hashes_at_once=2)
     async with trio.open_nursery() as nursery:
         for _ in range(8):

@@ -54,7 +54,7 @@ def test_it_is_a_store() -> None:
 
 
 async def test_every_connection_is_set_up_for_durability(folder: Path) -> None:
-    """SAFETY.md, defaults: WAL, ``synchronous=FULL`` (2), acknowledge after commit."""
+    """docs/safety.md, defaults: WAL, ``synchronous=FULL`` (2), acknowledge after commit."""
     async with open_store(folder, runner=inline) as store:
         assert len(store._connections) == 5
         for connection in store._connections:
@@ -95,7 +95,7 @@ async def test_a_writer_that_stays_is_refused_for_certain(
 
 
 async def test_a_full_disk_refuses_and_the_store_goes_on(folder: Path) -> None:
-    """SAFETY.md, fault 24: a full disk is refused, never shown; what follows works again."""
+    """docs/safety.md, fault 24: a full disk is refused, never shown; what follows works again."""
     async with open_store(folder) as store:
         await store.append(entries([1]))
         writer = store._writer
@@ -149,7 +149,7 @@ async def test_a_damaged_database_is_unavailable(folder: Path) -> None:
 
 
 async def test_what_was_acknowledged_survives_without_closing(folder: Path, tmp_path: Path) -> None:
-    """SAFETY.md, fault 24. The files of an open store are what ``kill -9`` leaves behind."""
+    """docs/safety.md, fault 24. The files of an open store are what ``kill -9`` leaves behind."""
     async with open_store(folder) as store:
         for number in range(20):
             await store.append([entry(number, Change("k", str(number), {}))])
@@ -162,7 +162,7 @@ async def test_what_was_acknowledged_survives_without_closing(folder: Path, tmp_
 
 
 async def test_a_torn_log_loses_only_its_end(folder: Path, tmp_path: Path) -> None:
-    """SAFETY.md, fault 24: batches stay whole, in order and without holes."""
+    """docs/safety.md, fault 24: batches stay whole, in order and without holes."""
     choose = random.Random(3)
     async with open_store(folder) as store:
         for number in range(0, 60, 3):
@@ -184,7 +184,7 @@ async def test_a_torn_log_loses_only_its_end(folder: Path, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("seed", range(3))
 def test_kill_9_loses_nothing_acknowledged(folder: Path, seed: int) -> None:
-    """SAFETY.md, what is promised for messages: acknowledged means committed."""
+    """docs/safety.md, what is promised for messages: acknowledged means committed."""
     program = textwrap.dedent(
         """
         import sys, pathlib, trio

@@ -92,7 +92,7 @@ async def count_ends(streams: list[trio.SocketStream], least: int) -> int:
 
 @pytest.mark.usefixtures("many_descriptors")
 async def test_silent_connections_beyond_the_limits_are_refused_at_once(home: Home) -> None:
-    """SAFETY.md fault 1, with the limits per address on."""
+    """docs/safety.md fault 1, with the limits per address on."""
     await home.add("alice", "bob")
     settings = {"new_connections_per_address": 0, "handshake_seconds": 120}
     async with (
@@ -125,7 +125,7 @@ async def test_a_crowd_at_one_address_does_not_keep_out_another_address(home: Ho
 
 @pytest.mark.usefixtures("many_descriptors")
 async def test_silent_connections_without_limits_are_cut_at_the_deadline(home: Home) -> None:
-    """SAFETY.md fault 1, with the limits off: the deadline is what is left."""
+    """docs/safety.md fault 1, with the limits off: the deadline is what is left."""
     await home.add("alice", "bob")
     settings = NO_CONNECTION_LIMITS | {"handshake_seconds": 2, "messages_per_second": 0}
     async with (
@@ -142,7 +142,7 @@ async def test_silent_connections_without_limits_are_cut_at_the_deadline(home: H
 
 
 async def test_fifty_logins_at_once_all_succeed_while_others_chat(home: Home) -> None:
-    """SAFETY.md fault 7: memory is bounded by the limiter, and the others do not notice."""
+    """docs/safety.md fault 7: memory is bounded by the limiter, and the others do not notice."""
     crowd = [f"user-{number}" for number in range(LOGINS)]
     await home.add("alice", "bob", *crowd)
     settings = NO_CONNECTION_LIMITS | {"messages_per_second": 0}
@@ -199,7 +199,7 @@ async def test_a_member_of_many_busy_channels_gets_in(home: Home) -> None:
 
 
 async def test_file_descriptors_run_out_and_come_back(home: Home) -> None:
-    """SAFETY.md fault 19: accepting resumes, live sessions live on."""
+    """docs/safety.md fault 19: accepting resumes, live sessions live on."""
     await home.add("alice", "bob", "carol")
     settings = NO_CONNECTION_LIMITS | {"handshake_seconds": 120}
     async with (

@@ -1,7 +1,7 @@
 """A disk that is full or fails: a FAIL for every message that is not stored, never an echo.
 
-SAFETY.md fault 24. Both ways of breaking the disk are the system's own: a small file system that is
-really full, where this machine lets the tests mount one, and a limit on the size of files
+docs/safety.md fault 24. Both ways of breaking the disk are the system's own: a small file system
+that is really full, where this machine lets the tests mount one, and a limit on the size of files
 (RLIMIT_FSIZE), past which every write fails, as it does on a disk that is broken.
 """
 

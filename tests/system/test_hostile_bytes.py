@@ -47,7 +47,7 @@ def old_client_hello(minor: int) -> bytes:
 async def test_garbage_on_the_tls_port_is_closed_with_one_line_in_the_log(
     home: Home, data: bytes
 ) -> None:
-    """SAFETY.md fault 3."""
+    """docs/safety.md fault 3."""
     await home.add("alice", "bob")
     async with (
         running_server(home, {"handshake_seconds": 1}) as server,
@@ -70,7 +70,7 @@ async def test_garbage_on_the_tls_port_is_closed_with_one_line_in_the_log(
 
 
 async def test_a_partial_client_hello_is_cut_at_the_handshake_deadline(home: Home) -> None:
-    """SAFETY.md fault 2."""
+    """docs/safety.md fault 2."""
     await home.add("alice", "bob")
     hello = whole_client_hello()
     async with (
@@ -87,7 +87,7 @@ async def test_a_partial_client_hello_is_cut_at_the_handshake_deadline(home: Hom
 
 
 async def test_tls_without_a_login_is_cut_at_the_login_deadline(home: Home) -> None:
-    """SAFETY.md fault 5."""
+    """docs/safety.md fault 5."""
     async with (
         running_server(home, {"login_seconds": 0.5}) as server,
         tls_connection(server) as nobody,
@@ -97,7 +97,7 @@ async def test_tls_without_a_login_is_cut_at_the_login_deadline(home: Home) -> N
 
 @pytest.mark.parametrize("minor", [1, 2, 3], ids=["TLS 1.0", "TLS 1.1", "TLS 1.2"])
 async def test_an_older_tls_is_refused_by_the_right_alert(home: Home, minor: int) -> None:
-    """RFC 8446 section 6.2: protocol_version; SAFETY.md fault 4."""
+    """RFC 8446 section 6.2: protocol_version; docs/safety.md fault 4."""
     async with running_server(home) as server:
         async with await connect_tcp(server) as stream:
             await stream.send_all(old_client_hello(minor))

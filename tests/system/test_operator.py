@@ -111,7 +111,7 @@ async def change_password(home: Home) -> None:
 async def test_a_login_that_no_longer_holds_ends_the_live_sessions(
     home: Home, change: Callable[[Home], Awaitable[None]], reason: str
 ) -> None:
-    """SAFETY.md fault 23: within one second, all of them, and nobody else's."""
+    """docs/safety.md fault 23: within one second, all of them, and nobody else's."""
     await home.add("alice", "bob")
     async with (
         running_server(home) as server,
@@ -161,7 +161,7 @@ async def test_an_administrator_replaces_certificates_from_a_client(home: Home) 
 
 
 async def test_certificates_are_replaced_while_people_chat(home: Home) -> None:
-    """SAFETY.md fault 22: a bad one is refused and the old one serves on, the log says so."""
+    """docs/safety.md fault 22: a bad one is refused and the old one serves on, the log says so."""
     await home.add("alice", "bob")
     async with running_server(home) as server, user(server, "alice") as alice:
         home.issue(home.folder / "other.pem", home.key)

@@ -29,7 +29,7 @@ async def talk_until_cut(server: Server, speaker: Person, name: str) -> list[flo
 
 
 async def test_a_reader_that_stops_reading_is_cut_at_its_outbox(home: Home) -> None:
-    """SAFETY.md fault 16; and what was missed is in the history."""
+    """docs/safety.md fault 16; and what was missed is in the history."""
     await home.add("alice", "bob", "carol")
     settings = NO_FLOOD_LIMIT | {"outbox_bytes_max": OUTBOX_BYTES}
     async with (
@@ -84,7 +84,7 @@ async def answer_pings(person: Person) -> None:
 
 
 async def test_a_peer_that_vanished_is_gone_after_its_ping_timeout(home: Home) -> None:
-    """SAFETY.md fault 25: no ghosts. A connection that is half open looks like bob's here."""
+    """docs/safety.md fault 25: no ghosts. A connection that is half open looks like bob's here."""
     await home.add("alice", "bob")
     settings = {"ping_seconds": 0.5, "drop_seconds": 3}
     async with running_server(home, settings) as server, user(server, "alice") as alice:

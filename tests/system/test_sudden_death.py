@@ -112,7 +112,7 @@ async def kill_in_bursts(home: Home, rounds: int) -> None:
 
 
 async def test_kill_9_in_a_burst_loses_and_doubles_nothing(home: Home) -> None:
-    """SAFETY.md fault 24 and the promises for messages 1 and 2."""
+    """docs/safety.md fault 24 and the promises for messages 1 and 2."""
     await kill_in_bursts(home, rounds=10)
 
 

@@ -28,6 +28,6 @@ def test_what_an_address_is_counted_under(address: str, key: str) -> None:
 
 
 def test_one_household_is_one_key_and_its_neighbour_another() -> None:
-    """SAFETY: IPv6 is counted by its /64."""
+    """docs/safety.md: IPv6 is counted by its /64."""
     assert address_key("2001:db8::1") == address_key("2001:db8::ffff:ffff:ffff:ffff")
     assert address_key("2001:db8::1") != address_key("2001:db8:0:1::1")

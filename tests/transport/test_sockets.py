@@ -497,7 +497,7 @@ async def test_accept_errors_do_not_end_the_listener(
 
 
 async def test_running_out_of_descriptors(monkeypatch: pytest.MonkeyPatch) -> None:
-    """SAFETY, fault 19: accepting resumes, live sessions live on."""
+    """docs/safety.md, fault 19: accepting resumes, live sessions live on."""
     monkeypatch.setattr(sockets, "ACCEPT_PAUSE_SECONDS", 0.001)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     async with serving(echo) as port:
