@@ -144,7 +144,8 @@ def _run_one(kind: type[Server], settings: Settings, caps: Sequence[str]) -> Run
                 log,
                 core=core_for("server", cores),
                 env=server.environment(),
-                cwd=ROOT,
+                # InspIRCd leaves a core dump where it runs.
+                cwd=folder,
             )
         )
         wait_for_port(process, server.port, log)

@@ -164,6 +164,9 @@ class Floor(Server):
         arguments = [str(self.port), str(self.certificate), str(self.key)]
         return [sys.executable, "-m", "benchmarks.floor", *arguments]
 
+    def environment(self) -> dict[str, str]:
+        return {"PYTHONPATH": str(Path(__file__).resolve().parent.parent)}
+
 
 class Securechat(Server):
     """SecureChat from this checkout: an account for each session, limits off."""
