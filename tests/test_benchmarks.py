@@ -71,8 +71,9 @@ def test_this_process_has_cpu_time_and_memory() -> None:
     sum(range(200_000))
     assert measure.process_cpu_ns(os.getpid()) > before
     assert measure.memory_bytes(os.getpid()) > 1_000_000
-    # The kernel counts both with some pages of delay.
-    assert measure.peak_bytes(os.getpid()) >= measure.resident_bytes(os.getpid()) * 0.9 > 1_000_000
+    # In this order: reading the one may itself take a page that the other then has.
+    resident = measure.resident_bytes(os.getpid())
+    assert measure.peak_bytes(os.getpid()) >= resident > 1_000_000
     assert sum(measure.user_and_system_ticks(os.getpid())) >= 0
 
 

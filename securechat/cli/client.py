@@ -186,7 +186,7 @@ async def _chat(
         screen: Screen
         if terminal:
             # prompt_toolkit is slow to load, and a script has no use for it.
-            from securechat.client.terminal import Terminal  # noqa: PLC0415
+            from securechat.client.terminal import Terminal  # noqa: PLC0415 - pipes need none
 
             prompt = Terminal(lambda: visible(mode.current), lambda: [*_COMMANDS, *mode.nicks])
             screen = prompt
