@@ -17,7 +17,7 @@ import trio
 from securechat.errors import Conflict, StoreError, StoreRefused, StoreUnavailable
 from securechat.server.ids import Ids
 from securechat.server.turns import Turns
-from securechat.store.contract import Change, Entry, Event, Store
+from securechat.store.contract import Amendment, Change, Entry, Event, Store
 
 if TYPE_CHECKING:
     from securechat.server.session import Session
@@ -53,6 +53,8 @@ class Journal:
         tags: Mapping[str, str] | None = None,
         changes: Sequence[Change] = (),
         claims: Mapping[str, bool] | None = None,
+        parent: str = "",
+        amends: Sequence[Amendment] = (),
     ) -> None:
         """Have an event committed and then delivered. Never waits.
 
@@ -64,11 +66,13 @@ class Journal:
         tags = tags or {}
         if user.bot:
             tags = {**tags, BOT_TAG: ""}
-        event = Event(msgid, time_ms, kind, user.key, user.source, conversation, target, text, tags)
+        event = Event(
+            msgid, time_ms, kind, user.key, user.source, conversation, target, text, tags, parent
+        )
         self._origins[msgid] = session
         self.turns.begin(msgid, claims or {})
         session.posted()
-        self._queue.append(Entry(event, changes))
+        self._queue.append(Entry(event, changes, amends))
         self._wake.set()
 
     def post_own(

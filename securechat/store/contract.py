@@ -17,6 +17,9 @@ Promises, which ``tests/support/store_conformance.py`` checks for every engine:
     so events of equal time are never skipped or repeated. Event times never decrease with
     position, msgids strictly increase with it: the journal's writer sees to both.
 5.  A record's version counts its changes from 1 on, over removals too.
+6.  An event stays as it was appended, but for what an ``Amendment`` says and what ``prune``
+    removes. What a text was before is in no part of the data any more once the search index has
+    followed.
 
 Nothing of an engine leaks through: no SQL errors, no connection objects.
 """
@@ -35,6 +38,11 @@ class Event:
     ``conversation`` is the key that history is found by: a channel's folded name, or for direct
     messages the two folded account names in order, joined by a space. ``kind`` is the wire's
     command (``PRIVMSG``, ``JOIN``, …). ``target`` is the channel or account as spelled.
+
+    ``parent`` is the msgid of the message that this event is about and nothing without: a reaction
+    to it, its edit, its redaction. A message of several lines has LF between them in ``text``,
+    and CR where a line goes on in the next piece (IRCv3 multiline: ``draft/multiline-concat``).
+    The text of a message that was redacted is empty.
     """
 
     msgid: str
@@ -46,6 +54,7 @@ class Event:
     target: str
     text: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
+    parent: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +90,27 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Amendment:
+    """What an event does to an earlier one: replaces its text, or erases it.
+
+    With a ``text`` of ``""`` the tags go too. The earlier events of kind ``EDIT`` about the same
+    message lose their text in both cases: only the last one is kept.
+    """
+
+    msgid: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
-    """What is appended: an event and the record changes that it means."""
+    """What is appended: an event, the record changes that it means, and what it amends.
+
+    All of it is one transaction. An amendment of a msgid that is not there does nothing.
+    """
 
     event: Event
     changes: Sequence[Change] = ()
+    amends: Sequence[Amendment] = ()
 
 
 class Store(Protocol):
@@ -125,6 +150,10 @@ class Store(Protocol):
 
     async def locate(self, msgid: str) -> Stored | None:
         """Return the event with this msgid."""
+        ...
+
+    async def about(self, msgids: Sequence[str], *, limit: int) -> list[Stored]:
+        """Return up to ``limit`` events whose ``parent`` is one of these, oldest first."""
         ...
 
     async def position_at(self, time_ms: int) -> int:

@@ -11,13 +11,15 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 
 from securechat.errors import Conflict
-from securechat.store.contract import Change, Entry, Event, Record, Stored
+from securechat.store.contract import Amendment, Change, Entry, Event, Record, Stored
 
-_COLUMNS = "position, msgid, time_ms, kind, account, source, conversation, target, text, tags"
+_COLUMNS = (
+    "position, msgid, time_ms, kind, account, source, conversation, target, text, tags, parent"
+)
 _EVENT_ROWS = f"SELECT {_COLUMNS} FROM events"  # noqa: S608 - constants only
 _RECORD_ROWS = "SELECT kind, key, version, value FROM records"
 
-_EventRow = tuple[int, str, int, str, str, str, str, str, str, str | None]
+_EventRow = tuple[int, str, int, str, str, str, str, str, str, str | None, str | None]
 _RecordRow = tuple[str, str, int, str | None]
 
 
@@ -35,19 +37,46 @@ def append(
     last = last_position(connection)
     new: list[Stored] = []
     changes: list[Change] = []
+    amends: list[tuple[int, Amendment]] = []
     for entry in entries:
         if entry.event.msgid not in positions:
             last += 1
             positions[entry.event.msgid] = last
             new.append(Stored(last, entry.event))
             changes.extend(entry.changes)
+            amends.extend((last, amendment) for amendment in entry.amends)
     connection.executemany(
-        f"INSERT INTO events ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+        f"INSERT INTO events ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
         map(_event_row, new),
     )
+    for position, amendment in amends:
+        _amend(connection, position, amendment)
     if changes:
         apply(connection, changes)
     return [positions[entry.event.msgid] for entry in entries], new
+
+
+def _amend(connection: sqlite3.Connection, by: int, amendment: Amendment) -> None:
+    """Replace a message's text for the event at position ``by``, and tell the search index."""
+    connection.execute(
+        "UPDATE events SET text = '' WHERE parent = ? AND kind = 'EDIT' AND position < ?",
+        (amendment.msgid, by),
+    )
+    row = connection.execute(
+        "SELECT position, text FROM events WHERE msgid = ?", (amendment.msgid,)
+    ).fetchone()
+    if row is None:
+        return
+    position, old = row
+    connection.execute(
+        "UPDATE events SET text = ?, tags = CASE WHEN ? = '' THEN NULL ELSE tags END "
+        "WHERE position = ?",
+        (amendment.text, amendment.text, position),
+    )
+    connection.execute(
+        "INSERT INTO reindex (position, old_text, new_text) VALUES (?, ?, ?)",
+        (position, old, amendment.text),
+    )
 
 
 def _known_positions(connection: sqlite3.Connection, msgids: Sequence[str]) -> dict[str, int]:
@@ -73,6 +102,16 @@ def last(connection: sqlite3.Connection) -> Stored | None:
 def locate(connection: sqlite3.Connection, msgid: str) -> Stored | None:
     """Return the event with this msgid."""
     return _one_event(connection.execute(f"{_EVENT_ROWS} WHERE msgid = ?", (msgid,)))
+
+
+def about(connection: sqlite3.Connection, msgids: Sequence[str], limit: int) -> list[Stored]:
+    """Return the events about these messages, oldest first."""
+    rows = connection.execute(
+        f"{_EVENT_ROWS} WHERE parent IN (SELECT value FROM json_each(?)) "  # noqa: S608 - constants only
+        "ORDER BY position LIMIT ?",
+        (json.dumps(msgids), max(limit, 0)),
+    )
+    return list(map(_stored, rows))
 
 
 def page(connection: sqlite3.Connection, after: int, limit: int) -> list[Stored]:
@@ -150,11 +189,12 @@ def _event_row(stored: Stored) -> _EventRow:
         event.target,
         event.text,
         json.dumps(dict(event.tags), ensure_ascii=False) if event.tags else None,
+        event.parent or None,
     )
 
 
 def _stored(row: _EventRow) -> Stored:
-    position, msgid, time_ms, kind, account, source, conversation, target, text, tags = row
+    position, msgid, time_ms, kind, account, source, conversation, target, text, tags, parent = row
     return Stored(
         position,
         Event(
@@ -167,6 +207,7 @@ def _stored(row: _EventRow) -> Stored:
             target=target,
             text=text,
             tags=json.loads(tags) if tags is not None else {},
+            parent=parent or "",
         ),
     )
 

@@ -126,6 +126,9 @@ class SQLiteStore:
     async def locate(self, msgid: str) -> Stored | None:
         return await self._read(lambda db: queries.locate(db, msgid))
 
+    async def about(self, msgids: Sequence[str], *, limit: int) -> list[Stored]:
+        return await self._read(lambda db: queries.about(db, msgids, limit))
+
     async def position_at(self, time_ms: int) -> int:
         return await self._read(lambda db: queries.position_at(db, time_ms))
 

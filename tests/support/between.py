@@ -73,6 +73,10 @@ class Between:
         await self._pass("locate")
         return await self.store.locate(msgid)
 
+    async def about(self, msgids: Sequence[str], *, limit: int) -> list[Stored]:
+        await self._pass("about")
+        return await self.store.about(msgids, limit=limit)
+
     async def position_at(self, time_ms: int) -> int:
         await self._pass("position_at")
         return await self.store.position_at(time_ms)
