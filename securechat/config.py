@@ -181,6 +181,8 @@ class Settings:
         2.0, "The same for WHO, WHOIS, NAMES, LIST and their like.", unit="per second"
     )
     query_burst: int = declare(40, "Such queries before that rate holds.")
+    searches_per_second: float = declare(0.5, "The same for searches.", unit="per second")
+    search_burst: int = declare(10, "Searches before that rate holds.")
     joins_per_second: float = declare(1.0, "The same for each channel joined.", unit="per second")
     join_burst: int = declare(30, "Channels joined before that rate holds.")
     gather_milliseconds: int = declare(
@@ -193,11 +195,40 @@ class Settings:
         1048576, "Most that waits to be sent; past it the session ends.", unit="bytes"
     )
 
+    # Messages of several lines, and what may be done to messages later.
+    multiline_bytes_max: int = declare(
+        16384, "Longest message of several lines.", unit="bytes", minimum=512, maximum=65536
+    )
+    multiline_lines_max: int = declare(
+        100, "Most lines in one message.", unit="lines", minimum=1, maximum=1000
+    )
+    multiline_seconds: float = declare(
+        30.0, "Time to send all of its lines.", unit="seconds", zero=NO_DEADLINE
+    )
+    edit_seconds: float = declare(
+        86400.0, "Time in which one may edit a message of one's own.", unit="seconds"
+    )
+    redact_seconds: float = declare(
+        86400.0, "Time in which one may remove a message of one's own.", unit="seconds"
+    )
+
     # Sizes.
     replay_messages_max: int = declare(
         50, "Latest messages of a channel shown at login.", unit="messages", zero="none"
     )
     history_page_max: int = declare(100, "Most that one request of history gets.", unit="messages")
+    history_from: str = declare(
+        "all",
+        "From where members read a channel's history, unless its HISTORY setting says: all of it, "
+        "or from their last join on.",
+        choices=("all", "joined"),
+    )
+    catch_up_messages_max: int = declare(
+        1000,
+        "Most messages of one conversation shown at login to a device that comes back.",
+        unit="messages",
+        zero="without limit",
+    )
     channels_per_account_max: int = declare(100, "Channels that one account may be in.")
     announce_members_max: int = declare(
         500,

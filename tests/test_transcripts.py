@@ -17,8 +17,9 @@ The files in ``transcripts/`` have one step a line:
 ``alice|``                            the server has closed her connection
 ====================================  ======================================================
 
-In a line, ``\\xff`` stands for that byte and ``<500 a>`` for 500 times that character. At the end
-nobody may have got anything else.
+``{word}`` in a pattern stands for anything without a space, ``;`` or ``,`` the first time, and from
+then on, in every line, for what that was. In a line, ``\\xff`` stands for that byte and ``<500 a>``
+for 500 times that character. At the end nobody may have got anything else.
 """
 
 from __future__ import annotations
@@ -64,6 +65,7 @@ class Stage(AsyncExitStack):
         self._folder = folder
         self._house: House | None = None
         self._people: dict[str, Person] = {}
+        self._words: dict[str, str] = {}
 
     async def play(self, step: str) -> None:
         if step == "* restart":
@@ -78,7 +80,8 @@ class Stage(AsyncExitStack):
         ):
             await self._login(match[1], match[2] or match[1], match[3] or "", not match[4])
         elif match := re.fullmatch(r"(\w+)> (.*)", step):
-            await self._people[match[1]].link.send_all(_bytes(match[2]) + b"\r\n")
+            text = self._filled(match[2])
+            await self._people[match[1]].link.send_all(_bytes(text) + b"\r\n")
         elif match := re.fullmatch(r"(\w+)<(…)?(?: (.*))?", step):
             await self._expect(match[1], match[3], skipping=bool(match[2]))
         elif match := re.fullmatch(r"(\w+)\|", step):
@@ -117,11 +120,20 @@ class Stage(AsyncExitStack):
         if pattern is None:
             assert await person.sync() == []
             return
-        wanted = ".*".join(re.escape(part) for part in _bytes(pattern).decode().split("*"))
+        wanted = ".*".join(
+            re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^ ;,]+)", re.escape(part))
+            for part in _bytes(self._filled(pattern)).decode().split("*")
+        )
         line = await person.line()
         while skipping and not re.fullmatch(wanted, line):
             line = await person.line()
-        assert re.fullmatch(wanted, line), f"came: {line}"
+        match = re.fullmatch(wanted, line)
+        assert match, f"came: {line}"
+        self._words.update(match.groupdict())
+
+    def _filled(self, text: str) -> str:
+        """Return a line with the words that are known by now."""
+        return re.sub(r"\{(\w+)\}", lambda match: self._words.get(match[1], match[0]), text)
 
     async def nothing_more(self) -> None:
         for name, person in self._people.items():

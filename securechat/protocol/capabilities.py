@@ -34,7 +34,11 @@ CAPABILITIES: tuple[Capability, ...] = (
     Capability("chghost", "extensions/chghost"),
     Capability("draft/channel-rename", "extensions/channel-rename"),
     Capability("draft/chathistory", "extensions/chathistory"),
+    Capability("draft/event-playback", "extensions/chathistory"),
     Capability("draft/extended-isupport", "extensions/extended-isupport"),
+    Capability("draft/message-edit", "extensions/message-edit (pull request 425)"),
+    Capability("draft/message-redaction", "extensions/message-redaction"),
+    Capability("draft/multiline", "extensions/multiline", "max-bytes=16384,max-lines=100"),
     Capability("draft/pre-away", "extensions/pre-away"),
     Capability("echo-message", "extensions/echo-message"),
     Capability("extended-join", "extensions/extended-join"),
@@ -47,8 +51,10 @@ CAPABILITIES: tuple[Capability, ...] = (
     Capability("server-time", "extensions/server-time"),
     Capability("setname", "extensions/setname"),
     Capability("soju.im/account-required", "soju: doc/ext/account-required"),
+    Capability("soju.im/search", "soju: doc/ext/search"),
     Capability("standard-replies", "extensions/standard-replies"),
     Capability("userhost-in-names", "extensions/userhost-in-names"),
+    Capability("znc.in/playback", "ZNC: playback module"),
     Capability("znc.in/self-message", "ZNC: self-message"),
 )
 
@@ -61,12 +67,16 @@ CAP_NOTIFY = BITS["cap-notify"]
 CHANNEL_RENAME = BITS["draft/channel-rename"]
 CHATHISTORY = BITS["draft/chathistory"]
 ECHO_MESSAGE = BITS["echo-message"]
+EVENT_PLAYBACK = BITS["draft/event-playback"]
 EXTENDED_ISUPPORT = BITS["draft/extended-isupport"]
 EXTENDED_JOIN = BITS["extended-join"]
 EXTENDED_MONITOR = BITS["extended-monitor"]
 INVITE_NOTIFY = BITS["invite-notify"]
 LABELED_RESPONSE = BITS["labeled-response"]
+MESSAGE_EDIT = BITS["draft/message-edit"]
+MESSAGE_REDACTION = BITS["draft/message-redaction"]
 MESSAGE_TAGS = BITS["message-tags"]
+MULTILINE = BITS["draft/multiline"]
 MULTI_PREFIX = BITS["multi-prefix"]
 NO_IMPLICIT_NAMES = BITS["no-implicit-names"]
 PRE_AWAY = BITS["draft/pre-away"]
@@ -75,6 +85,7 @@ SELF_MESSAGE = BITS["znc.in/self-message"]
 SERVER_TIME = BITS["server-time"]
 SETNAME = BITS["setname"]
 USERHOST_IN_NAMES = BITS["userhost-in-names"]
+ZNC_PLAYBACK = BITS["znc.in/playback"]
 
 
 def names_of(enabled: int) -> list[str]:

@@ -30,7 +30,7 @@ from securechat.protocol.registration import Effect, Registration
 from securechat.protocol.replies import ERR_INPUTTOOLONG
 from securechat.server import arrivals
 from securechat.server.commands.table import dispatch
-from securechat.server.context import Server
+from securechat.server.context import Server, multiline_limits
 from securechat.server.limits import Bucket, Budgets
 from securechat.server.outbox import Outbox
 from securechat.server.session import Session
@@ -148,6 +148,7 @@ class _Login:
             attempts_max=settings.login_attempts_per_connection,
             isupport=isupport_tokens(server),
         )
+        self.registration.negotiation.values["draft/multiline"] = multiline_limits(settings).value
 
     async def run(self) -> Account:
         """Return the account that was logged in to; lines that came after stay in ``lines``.
@@ -255,6 +256,7 @@ async def _run_session(
             server_name=settings.server_name,
             secured_by=link.description,
             credential=account.credential,
+            device=talk.registration.device,
             budgets=Budgets.of(settings, now),
             now=now,
             now_ms=server.now_ms(),
@@ -285,9 +287,12 @@ async def _run_session(
                 # What was said is committed and seen before the others see its sender go.
                 await session.settled()  # noqa: ASYNC102 - _farewell shields it, with a deadline
             arrivals.depart(server, session, reason)
+            received, mark = server.delivery.position, session.mark
             with _farewell(server):
                 last = f"ERROR :Closing link: {reason}\r\n".encode()
-                await outbox.finish(last)  # noqa: ASYNC102 - the same
+                sent = await outbox.finish(last)  # noqa: ASYNC102 - the same
+                if sent and session.has_quit and mark is not None:
+                    server.devices.received(mark, received)
             context.info("session ended", reason=reason)
 
 
@@ -310,7 +315,8 @@ async def _read(
     lines = list(talk.lines)
     while True:
         for count, line in enumerate(lines, 1):
-            await session.turn(session.budgets.messages)
+            if session.batch is None or not session.batch.expects(line):
+                await session.turn(session.budgets.messages)
             await handle(server, session, line)
             if count % LINES_PER_TURN == 0:
                 await trio.lowlevel.checkpoint()

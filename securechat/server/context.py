@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 import trio
 
 from securechat.config import Settings
+from securechat.protocol.multiline import Limits
 from securechat.server.delivery import Delivery
+from securechat.server.devices import Devices
 from securechat.server.directory import Directory
 from securechat.server.gate import Gate
 from securechat.server.journal import Journal
@@ -26,6 +28,11 @@ from securechat.store.contract import Store
 def wall_clock_ms() -> int:
     """Return the time of day in milliseconds since 1970."""
     return time.time_ns() // 1_000_000
+
+
+def multiline_limits(settings: Settings) -> Limits:
+    """Return how large a message of several lines may be."""
+    return Limits(settings.multiline_bytes_max, settings.multiline_lines_max)
 
 
 def _nothing_to_rehash() -> str | None:
@@ -54,6 +61,7 @@ class Server:
     gate: Gate
     addresses: AddressLimits
     lobby: Room
+    devices: Devices
     started_ms: int
     now_ms: Callable[[], int] = wall_clock_ms
     sessions: dict[Session, None] = field(default_factory=dict)

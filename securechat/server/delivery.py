@@ -11,18 +11,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from securechat.protocol.capabilities import ECHO_MESSAGE, SELF_MESSAGE
-from securechat.protocol.modes import PREFIXES
 from securechat.protocol.names import fold, is_channel
+from securechat.server.about_messages import RANK_OF_SIGN, AboutMessages, in_audience
 from securechat.server.channel_events import ChannelEvents
 from securechat.server.directory import Directory
 from securechat.server.journal import Journal
 from securechat.server.rendering import render
-from securechat.server.room import RANKS
 from securechat.server.showing import answered, give, is_outside, named, put
 from securechat.store.contract import Event, Store, Stored
 
 MESSAGES = frozenset({"PRIVMSG", "NOTICE"})
-_ROLES = {sign: letter for letter, sign in PREFIXES.items()}
 
 
 class Delivery:
@@ -35,6 +33,7 @@ class Delivery:
         self._apply: dict[str, Callable[[Event], None]] = {
             "PRIVMSG": self._to_some,
             "NOTICE": self._to_some,
+            **AboutMessages(directory, journal).table,
             **ChannelEvents(directory, journal).table,
         }
         self.position = after
@@ -86,27 +85,19 @@ class Delivery:
     def _to_some(self, event: Event) -> None:
         """Show a message to a person, or to those in a room whose role is high enough."""
         sign = event.conversation[0]
-        if sign in _ROLES:
-            self._to_roles(event, RANKS[_ROLES[sign]])
+        if sign in RANK_OF_SIGN:
+            self._to_roles(event, sign)
         else:
             self._direct(event)
 
-    def _to_roles(self, event: Event, rank: int) -> None:
+    def _to_roles(self, event: Event, sign: str) -> None:
         """Show a message to the members with a role at least as high, and to the sender."""
         origin = self._journal.origin(event.msgid)
         room = self._directory.by_id.get(event.conversation[1:])
         if room is not None:
             event = named(event, room)
-            put(
-                event,
-                (
-                    session
-                    for user in room.present.values()
-                    if room.rank_of(user.key) >= rank or user.key == event.account
-                    for session in user.sessions
-                    if session is not origin
-                ),
-            )
+            hearers = in_audience(room, sign, event.account)
+            put(event, (session for session in hearers if session is not origin))
             if origin is not None:
                 give(origin, render(event, origin.shape), origin)
         answered(origin)

@@ -13,10 +13,21 @@ from collections.abc import Callable
 _STANDARD = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _SORTING = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz~"
 _TO_SORTING = bytes.maketrans(_STANDARD, _SORTING)
+_FROM_SORTING = bytes.maketrans(_SORTING, _STANDARD)
 
 _LOW_BITS = 80
 # The random start leaves the top bit free, so that counting up never runs over.
 _RANDOM_BITS = _LOW_BITS - 1
+
+
+def time_of(msgid: str) -> int:
+    """Return the time in an id of ours, in milliseconds since 1970.
+
+    Raises ``ValueError`` for what is none.
+    """
+    # 48 bits are eight characters.
+    number = binascii.a2b_base64(msgid[:8].encode().translate(_FROM_SORTING), strict_mode=True)
+    return int.from_bytes(number)
 
 
 class Ids:

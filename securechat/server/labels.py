@@ -9,7 +9,19 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 
+from securechat.protocol.capabilities import BATCH, LABELED_RESPONSE
+from securechat.protocol.message import Message, format_tags
+
 LABEL_BYTES_MAX = 64
+_WANTED = LABELED_RESPONSE | BATCH
+
+
+def label_of(message: Message, enabled: int) -> str:
+    """Return a command's label, escaped as it is sent back, if its answers are to have one."""
+    value = message.tags.get("label") if message.tags else None
+    if not value or len(value.encode()) > LABEL_BYTES_MAX or enabled & _WANTED != _WANTED:
+        return ""
+    return format_tags({"label": value}).removeprefix("label=")
 
 
 def labeled(label: str, lines: Sequence[str], server: str) -> list[str]:
@@ -55,9 +67,13 @@ def _in_a_batch(line: str) -> bool:
     return any(tag.startswith("batch=") for tag in tags.split(";"))
 
 
+def _without_tags(line: str) -> str:
+    return line.partition(" ")[2] if line.startswith("@") else line
+
+
 def _is_one_batch(lines: Sequence[str]) -> bool:
     """Tell whether the lines are one batch from its start to its end."""
-    first, last = lines[0].split(" "), lines[-1].split(" ")
+    first, last = (_without_tags(line).split(" ") for line in (lines[0], lines[-1]))
     return (
         first[1:2] == ["BATCH"]
         and last[1:2] == ["BATCH"]

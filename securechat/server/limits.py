@@ -36,13 +36,13 @@ class Bucket:
         self._tokens = self._burst
         self._time = now
 
-    def take(self, now: float) -> float:
-        """Take one token; return how many seconds to wait before going on (0 mostly)."""
+    def take(self, now: float, cost: float = 1.0) -> float:
+        """Take a token, or as many; return how many seconds to wait before going on (0 mostly)."""
         if not self._rate:
             return 0.0
         self._tokens = min(self._burst, self._tokens + (now - self._time) * self._rate)
         self._time = now
-        self._tokens -= 1
+        self._tokens -= cost
         return max(0.0, -self._tokens / self._rate)
 
 
@@ -53,22 +53,25 @@ class Budgets:
     messages: Bucket
     history: Bucket
     queries: Bucket
+    searches: Bucket
     joins: Bucket
 
     @classmethod
     def of(cls, settings: Settings, now: float) -> Budgets:
         """Return full budgets, as the settings say.
 
-        Without a limit on lines there is none on the queries and joins among them either: who
-        turns flood control off means all of it.
+        Without a limit on lines there is none on the queries, searches and joins among them either:
+        who turns flood control off means all of it.
         """
         flood_control = settings.messages_per_second > 0
         queries = settings.queries_per_second if flood_control else 0.0
+        searches = settings.searches_per_second if flood_control else 0.0
         joins = settings.joins_per_second if flood_control else 0.0
         return cls(
             Bucket(settings.messages_per_second, settings.message_burst, now),
             Bucket(settings.history_requests_per_second, settings.history_request_burst, now),
             Bucket(queries, settings.query_burst, now),
+            Bucket(searches, settings.search_burst, now),
             Bucket(joins, settings.join_burst, now),
         )
 

@@ -20,6 +20,7 @@ from securechat.protocol.names import fold
 from securechat.server.connection import serve_link, serve_wire
 from securechat.server.context import Server, wall_clock_ms
 from securechat.server.delivery import Delivery
+from securechat.server.devices import Devices, watch_devices
 from securechat.server.directory import Directory
 from securechat.server.gate import Gate
 from securechat.server.ids import Ids
@@ -29,6 +30,7 @@ from securechat.server.outbox import Flusher
 from securechat.server.room import CHANNEL_RECORD, Room
 from securechat.server.watchers import (
     forget_old_limits,
+    watch_batches,
     watch_changes,
     watch_expiry,
     watch_silence,
@@ -82,6 +84,7 @@ async def make_server(
             drop_all=settings.waiting_drop_all,
         ),
         lobby=await _lobby(directory, store, settings.lobby, now_ms()),
+        devices=Devices(store, now_ms),
         started_ms=now_ms(),
         now_ms=now_ms,
     )
@@ -131,10 +134,13 @@ async def running(server: Server) -> AsyncIterator[Running]:
         core.start_soon(server.journal.run)
         core.start_soon(server.delivery.run)
         core.start_soon(server.flusher.run)
+        core.start_soon(server.store.keep_index)
         core.start_soon(watch_silence, server)
+        core.start_soon(watch_batches, server)
         core.start_soon(watch_changes, server, mark)
         core.start_soon(watch_expiry, server)
         core.start_soon(forget_old_limits, server)
+        core.start_soon(watch_devices, server)
         async with trio.open_nursery() as connections:
             current = Running(server, connections)
             try:
@@ -142,6 +148,7 @@ async def running(server: Server) -> AsyncIterator[Running]:
             finally:
                 current.stop_accepting()
                 _begin_drain(server, connections)
+        await server.devices.write()
         core.cancel_scope.cancel()
 
 

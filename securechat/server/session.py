@@ -20,14 +20,16 @@ from typing import TYPE_CHECKING
 import trio
 
 from securechat.protocol.capabilities import Negotiation
+from securechat.protocol.multiline import Gathering
 from securechat.protocol.replies import Reply, fail
 from securechat.server.labels import in_order, labeled
 from securechat.server.limits import Bucket, Budgets
 from securechat.server.outbox import Outbox
-from securechat.server.rendering import SHAPE_MASK
+from securechat.server.rendering import shape_of
 from securechat.store.contract import Event
 
 if TYPE_CHECKING:
+    from securechat.server.devices import Mark
     from securechat.server.room import User
 
 
@@ -45,10 +47,14 @@ class Session:
         "_settled",
         "address",
         "away",
+        "batch",
         "budgets",
         "credential",
+        "device",
         "end",
+        "has_quit",
         "heard_at",
+        "mark",
         "monitored",
         "negotiation",
         "opened_ms",
@@ -70,6 +76,7 @@ class Session:
         server_name: str,
         secured_by: str,
         credential: str,
+        device: str = "",
         budgets: Budgets,
         now: float,
         now_ms: int,
@@ -82,13 +89,17 @@ class Session:
         self.server_name = server_name
         self.secured_by = secured_by
         self.credential = credential
+        self.device = device
+        self.mark: Mark | None = None
+        self.has_quit = False
         self.budgets = budgets
         self.heard_at = now
         self.opened_ms = now_ms
         self.pinged = False
         self.end = end
-        self.shape = negotiation.enabled & SHAPE_MASK
+        self.shape = shape_of(negotiation.enabled)
         self.away = ""
+        self.batch: Gathering | None = None
         self.monitored: dict[str, str] = {}
         self._answers: list[str] | None = None
         self._places: list[int] = []
@@ -107,7 +118,7 @@ class Session:
 
     def reshape(self) -> None:
         """Follow a change of capabilities: move to the rooms' lists for the new shape."""
-        shape = self.negotiation.enabled & SHAPE_MASK
+        shape = shape_of(self.negotiation.enabled)
         if shape != self.shape:
             for room in self.user.rooms.values():
                 room.detach(self)
@@ -173,13 +184,13 @@ class Session:
             self._settled.set()
             self._settled = None
 
-    async def turn(self, budget: Bucket) -> None:
+    async def turn(self, budget: Bucket, cost: float = 1.0) -> None:
         """Wait until a budget allows one more: what is too fast is delayed, and never dropped.
 
         Who has something waiting for its turn is not silent.
         """
         self.heard_at = trio.current_time()
-        wait = budget.take(self.heard_at)
+        wait = budget.take(self.heard_at, cost)
         if wait:
             await trio.sleep(wait)
             self.heard_at = trio.current_time()

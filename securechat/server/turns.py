@@ -2,12 +2,14 @@
 
 What a handler checks holds only until somebody else's change is committed, and a room's record is
 written whole. So who changes a room waits until what was posted before is there for all to see.
-Joins and parts change one member each and go together; everything else goes alone.
+Joins and parts change one member each and go together; everything else goes alone. What is done to
+a message takes turns by the same rule.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import trio
@@ -27,6 +29,7 @@ class Turns:
     def __init__(self) -> None:
         self._rooms: dict[str, _Open] = {}
         self._claims: dict[str, Mapping[str, bool]] = {}
+        self._holders = 0
 
     def begin(self, msgid: str, claims: Mapping[str, bool]) -> None:
         """Note that an event changes rooms: by id, whether it goes alone."""
@@ -44,6 +47,22 @@ class Turns:
             current.ended = trio.Event()
             if not current.alone:
                 del self._rooms[room]
+
+    @asynccontextmanager
+    async def held(self, thing: str) -> AsyncIterator[None]:
+        """Keep a room or a message to oneself, so that it can be looked up before it is changed.
+
+        What is posted in the block claims it too, and has it until it is there for all to see.
+        """
+        while await self.wait(thing, alone=True):
+            pass
+        self._holders += 1
+        holder = f"holder {self._holders}"  # no msgid has a space
+        self.begin(holder, {thing: True})
+        try:
+            yield
+        finally:
+            self.end(holder)
 
     async def wait(self, *rooms: str, alone: bool) -> bool:
         """Wait until rooms may be changed; return whether that took time.

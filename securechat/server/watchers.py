@@ -12,6 +12,7 @@ import trio
 from securechat.config import limit
 from securechat.errors import StoreError, StoreUnavailable
 from securechat.protocol.framing import split_text
+from securechat.server.commands.batches import end_overdue
 from securechat.server.context import Server
 from securechat.server.room import CHANNEL_RECORD, Room
 from securechat.store.accounts import KIND as ACCOUNT_RECORD
@@ -19,6 +20,7 @@ from securechat.store.accounts import account_of
 from securechat.store.contract import Change, Record
 
 SILENCE_SECONDS = 1.0
+BATCHES_SECONDS = 1.0
 CHANGES_SECONDS = 0.25
 EXPIRY_SECONDS = 2.0
 LIMITS_SECONDS = 60.0
@@ -48,6 +50,14 @@ async def watch_silence(server: Server) -> None:
                 session.push(f"PING :{session.server_name}")
             due = min(due, session.heard_at + (drop if session.pinged else shortest))
         await trio.sleep_until(max(due, now + SILENCE_SECONDS))
+
+
+async def watch_batches(server: Server) -> None:
+    """End the messages of several lines whose lines do not come."""
+    while True:
+        await trio.sleep(BATCHES_SECONDS)
+        for session in list(server.sessions):
+            end_overdue(session, server.settings.multiline_seconds)
 
 
 async def watch_changes(server: Server, mark: int) -> None:

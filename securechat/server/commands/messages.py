@@ -1,26 +1,26 @@
-"""PRIVMSG, NOTICE and TAGMSG: messages to channels and to people.
+"""PRIVMSG and NOTICE: messages to channels and to people.
 
-Modern IRC Client Protocol, "Sending Messages"; TAGMSG and client-only tags by IRCv3
-``message-tags``. A NOTICE is never answered by an error, except that it could not be stored.
+Modern IRC Client Protocol, "Sending Messages"; client-only tags by IRCv3 ``message-tags``. A NOTICE
+is never answered by an error, except that it could not be stored.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from securechat.protocol import replies
-from securechat.protocol.capabilities import ECHO_MESSAGE, MESSAGE_TAGS, SELF_MESSAGE
+from securechat.protocol.capabilities import MESSAGE_TAGS
 from securechat.protocol.framing import LINE_BYTES_MAX
 from securechat.protocol.message import Message
+from securechat.protocol.multiline import is_multiline
 from securechat.protocol.names import conversation_with
 from securechat.protocol.replies import Reply
 from securechat.server.commands.base import Command, Refused
 from securechat.server.commands.speaking import Audience, audience, is_for_a_room, keep_pace
 from securechat.server.context import Server
-from securechat.server.journal import BOT_TAG
-from securechat.server.rendering import render
 from securechat.server.room import User
 from securechat.server.session import Session
 from securechat.server.welcome import TARGETS_MAX
-from securechat.store.contract import Event
 
 
 async def privmsg(server: Server, session: Session, message: Message) -> None:
@@ -28,9 +28,10 @@ async def privmsg(server: Server, session: Session, message: Message) -> None:
         raise Refused(replies.ERR_NORECIPIENT(text=f"No recipient given ({message.command})"))
     if len(message.params) < 2 or not message.params[1]:
         raise Refused(replies.ERR_NOTEXTTOSEND())
-    for target in _targets(message):
+    tags = client_tags(session, message)
+    for target in targets_of(message):
         try:
-            _post(server, session, message, target)
+            await say(server, session, "PRIVMSG", target, message.params[1], tags)
         except Refused as refused:
             await session.settled()
             session.reply(*refused.replies)
@@ -39,64 +40,30 @@ async def privmsg(server: Server, session: Session, message: Message) -> None:
 async def notice(server: Server, session: Session, message: Message) -> None:
     if len(message.params) < 2 or not message.params[0] or not message.params[1]:
         return
-    for target in _targets(message):
+    tags = client_tags(session, message)
+    for target in targets_of(message):
         try:
-            _post(server, session, message, target)
+            await say(server, session, "NOTICE", target, message.params[1], tags)
         except Refused:
             continue  # "automatic replies must never be sent in response to a NOTICE"
 
 
-async def tagmsg(server: Server, session: Session, message: Message) -> None:
-    if not message.params or not message.params[0]:
-        raise Refused(replies.ERR_NORECIPIENT(text="No recipient given (TAGMSG)"))
-    tags = _client_tags(session, message)
-    if not tags:
-        return
-    if session.user.bot:
-        tags[BOT_TAG] = ""
-    for name in _targets(message):
-        found = _find(server, session, name)
-        event = Event(
-            "",
-            server.now_ms(),
-            "TAGMSG",
-            session.user.key,
-            session.user.source,
-            "",
-            found.name,
-            tags=tags,
-        )
-        if isinstance(found, Audience):
-            recipients = dict.fromkeys((*found.sessions(session.user), session))
-        else:
-            own = (item for item in session.user.sessions if item.enabled & SELF_MESSAGE)
-            recipients = dict.fromkeys((*found.sessions, *own, session))
-        if not session.enabled & ECHO_MESSAGE:
-            recipients.pop(session, None)
-        for recipient in recipients:
-            if recipient.enabled & MESSAGE_TAGS:
-                data = render(event, recipient.shape)
-                if recipient is session:
-                    session.receive_own(data)
-                else:
-                    recipient.outbox.put(data)
-
-
-def _targets(message: Message) -> list[str]:
+def targets_of(message: Message) -> list[str]:
+    """Return whom a message names, each once; raises ``Refused`` for too many."""
     targets = [target for target in message.params[0].split(",") if target]
     if len(targets) > TARGETS_MAX:
         raise Refused(replies.ERR_TOOMANYTARGETS(targets[TARGETS_MAX]))
     return list(dict.fromkeys(targets))
 
 
-def _client_tags(session: Session, message: Message) -> dict[str, str]:
+def client_tags(session: Session, message: Message) -> dict[str, str]:
     """Return the tags that are relayed: client-only ones, from clients that negotiated tags."""
     if not message.tags or not session.enabled & MESSAGE_TAGS:
         return {}
     return {key: value for key, value in message.tags.items() if key.startswith("+")}
 
 
-def _find(server: Server, session: Session, name: str) -> Audience | User:
+def find(server: Server, session: Session, name: str) -> Audience | User:
     """Return whom a message is for; raises ``Refused`` where the session may not send there."""
     if is_for_a_room(name):
         return audience(server, session, name)
@@ -106,33 +73,43 @@ def _find(server: Server, session: Session, name: str) -> Audience | User:
     return user
 
 
-def _post(server: Server, session: Session, message: Message, name: str) -> None:
-    found = _find(server, session, name)
-    text = message.params[1]
+async def say(
+    server: Server,
+    session: Session,
+    command: str,
+    name: str,
+    text: str,
+    tags: Mapping[str, str],
+) -> None:
+    """Post a PRIVMSG or NOTICE to one target; raises ``Refused``.
+
+    Of a text with several lines (``protocol/multiline.py``) each fits into a line already.
+    """
+    found = find(server, session, name)
     user = session.user
-    line = f":{user.source} {message.command} {found.name} :{text}"
-    if len(line) * 4 > LINE_BYTES_MAX - 2 < len(line.encode()):
-        raise Refused(_too_long(message))
+    line = f":{user.source} {command} {found.name} :{text}"
+    if len(line) * 4 > LINE_BYTES_MAX - 2 < len(line.encode()) and not is_multiline(text):
+        raise Refused(_too_long(command))
     if isinstance(found, Audience):
         keep_pace(session, found.room)
     server.journal.post(
         session,
-        message.command,
+        command,
         conversation=found.conversation
         if isinstance(found, Audience)
         else conversation_with(user.key, found.key),
         target=found.name,
         text=text,
-        tags=_client_tags(session, message),
+        tags=tags,
     )
-    if isinstance(found, User) and found.away and message.command == "PRIVMSG":
+    if isinstance(found, User) and found.away and command == "PRIVMSG":
         session.reply(replies.RPL_AWAY(found.name, text=found.away))
     user.idle_since = session.heard_at
 
 
-def _too_long(message: Message) -> Reply:
+def _too_long(command: str) -> Reply:
     """Nobody's words are cut in silence: a line that relaying makes too long is refused."""
-    return replies.ERR_INPUTTOOLONG(text=f"{message.command} too long: split it and send it again")
+    return replies.ERR_INPUTTOOLONG(text=f"{command} too long: split it and send it again")
 
 
 COMMANDS = (
@@ -149,11 +126,5 @@ COMMANDS = (
         pipelined=True,
         usage="<target>{,<target>} :<text>",
         help="Say something that is never answered automatically.",
-    ),
-    Command(
-        "TAGMSG",
-        tagmsg,
-        usage="<target>{,<target>}",
-        help="Send client-only tags without a text: typing, reactions.",
     ),
 )

@@ -51,8 +51,14 @@ class Audience:
             yield from self.room.sessions()
             return
         for user in self.room.present.values():
-            if user is sender or self.room.rank_of(user.key) >= _RANK_OF_SIGN[self.sign]:
+            if self.reaches(user, sender.key):
                 yield from user.sessions
+
+    def reaches(self, user: User, sender: str) -> bool:
+        """Tell whether a member gets what the account ``sender`` says to this audience."""
+        if not self.sign or user.key == sender:
+            return True
+        return self.room.rank_of(user.key) >= _RANK_OF_SIGN[self.sign]
 
 
 def is_for_a_room(target: str) -> bool:
@@ -62,16 +68,22 @@ def is_for_a_room(target: str) -> bool:
 
 def audience(server: Server, session: Session, target: str) -> Audience:
     """Return whom a message is for; raises ``Refused`` where the session may not speak there."""
+    sign, name = sign_and_name(target)
+    room = known_room(server, session, name)
+    reason = why_not(server, session, room)
+    if reason:
+        raise Refused(replies.ERR_CANNOTSENDTOCHAN(room.name, text=reason))
+    return Audience(room, sign)
+
+
+def sign_and_name(target: str) -> tuple[str, str]:
+    """Return the sign of the lowest role that a target means, or nothing, and the channel."""
     name = target.lstrip(STATUSMSG)
     signs = target[: len(target) - len(name)]
-    room = known_room(server, session, name)
-    why_not = _why_not(server, session, room)
-    if why_not:
-        raise Refused(replies.ERR_CANNOTSENDTOCHAN(room.name, text=why_not))
-    return Audience(room, min(signs, key=_RANK_OF_SIGN.__getitem__, default=""))
+    return min(signs, key=_RANK_OF_SIGN.__getitem__, default=""), name
 
 
-def _why_not(server: Server, session: Session, room: Room) -> str:
+def why_not(server: Server, session: Session, room: Room) -> str:
     """Return why a session may not speak in a room; who has a role there always may."""
     user, modes = session.user, room.modes
     if room.rank(user) > 0:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from securechat.errors import MessageError
 from securechat.protocol import replies
-from securechat.protocol.capabilities import BATCH, LABELED_RESPONSE
 from securechat.protocol.framing import BadLine, Fault
-from securechat.protocol.message import Message, format_tags, parse
+from securechat.protocol.message import Message, parse
 from securechat.protocol.replies import Reply, fail
 from securechat.server.commands import (
     banning,
+    batches,
     channels,
     connection,
+    editing,
     helping,
     history,
     info,
@@ -23,18 +24,22 @@ from securechat.server.commands import (
     operators,
     people,
     rename,
+    searching,
     suspending,
+    tagging,
     who,
 )
 from securechat.server.commands.base import Command, Refused
 from securechat.server.context import Server
-from securechat.server.labels import LABEL_BYTES_MAX
+from securechat.server.labels import label_of
 from securechat.server.session import Session
 
 FAMILIES = (
     banning,
+    batches,
     channels,
     connection,
+    editing,
     history,
     info,
     listing,
@@ -45,7 +50,9 @@ FAMILIES = (
     operators,
     people,
     rename,
+    searching,
     suspending,
+    tagging,
     who,
 )
 
@@ -59,30 +66,26 @@ PENDING_MAX = 512
 async def dispatch(server: Server, session: Session, line: str | BadLine) -> None:
     """Handle one line from a session, in order with those before it."""
     if isinstance(line, BadLine):
+        await batches.broken(session)
         await _refuse(session, _bad_line(line))
         return
     try:
         message = parse(line)
     except MessageError as error:
+        await batches.broken(session)
         text = str(error)
         await _refuse(session, fail("*", "INVALID_MESSAGE", text=text[:1].upper() + text[1:]))
         return
-    label = _label(session, message)
-    if label is None:
+    if await batches.took(session, message):
+        return
+    # A batch's label is answered when the batch is closed.
+    label = label_of(message, session.enabled) if message.command != "BATCH" else ""
+    if not label:
         await _handle(server, session, message)
     else:
         await session.settled()
         async with session.labeling(label):
             await _handle(server, session, message)
-
-
-def _label(session: Session, message: Message) -> str | None:
-    """Return the label of a command, escaped as it is sent back, if its answers are to have it."""
-    value = message.tags.get("label") if message.tags else None
-    wanted = LABELED_RESPONSE | BATCH
-    if not value or len(value.encode()) > LABEL_BYTES_MAX or session.enabled & wanted != wanted:
-        return None
-    return format_tags({"label": value}).removeprefix("label=")
 
 
 async def _handle(server: Server, session: Session, message: Message) -> None:

@@ -1,0 +1,121 @@
+"""TAGMSG: client-only tags without a text (IRCv3 ``message-tags``, ``react``, ``typing``).
+
+A reaction to a message of the same conversation is kept with it, and shown once it is on disk. All
+other tags (that somebody is typing, or a reaction to what is not there) are relayed at once and
+forgotten, so the answer does not tell whether there is a message that one may not read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from securechat.errors import StoreError
+from securechat.protocol import replies
+from securechat.protocol.capabilities import ECHO_MESSAGE, MESSAGE_TAGS, SELF_MESSAGE
+from securechat.protocol.message import Message, format_tags
+from securechat.server.commands.auditing import not_stored
+from securechat.server.commands.base import Command, Refused
+from securechat.server.commands.messages import client_tags, find, targets_of
+from securechat.server.commands.places import known_message, place_of, turn_of
+from securechat.server.commands.speaking import Audience
+from securechat.server.context import Server
+from securechat.server.context_lines import (
+    REACTIONS_MAX,
+    RELATED_MAX,
+    present_reactions,
+    reaction_of,
+)
+from securechat.server.journal import BOT_TAG
+from securechat.server.rendering import render
+from securechat.server.room import User
+from securechat.server.session import Session
+from securechat.store.contract import Event
+
+# Larger tags are relayed and not kept.
+REACTION_TAG_BYTES_MAX = 512
+REPLY_TAGS = ("+draft/reply", "+reply")
+
+
+async def tagmsg(server: Server, session: Session, message: Message) -> None:
+    if not message.params or not message.params[0]:
+        raise Refused(replies.ERR_NORECIPIENT(text="No recipient given (TAGMSG)"))
+    tags = client_tags(session, message)
+    if not tags:
+        return
+    for name in targets_of(message):
+        found = find(server, session, name)
+        if not await _kept(server, session, found, tags):
+            _relay(server, session, found, tags)
+
+
+async def _kept(
+    server: Server, session: Session, found: Audience | User, tags: Mapping[str, str]
+) -> bool:
+    """Post a reaction to be kept, and return whether it is one."""
+    parent = next((tags[key] for key in REPLY_TAGS if tags.get(key)), "")
+    reaction = reaction_of(tags)
+    too_large = len(format_tags(tags).encode()) > REACTION_TAG_BYTES_MAX
+    if reaction is None or not parent or too_large:
+        return False
+    try:
+        async with server.journal.turns.held(turn_of(parent)):
+            place = await place_of(server, session, "TAGMSG", found.name)
+            event = await known_message(server, session, place, parent)
+            if event is None or event.kind == "TAGMSG":
+                return False
+            about = [item.event for item in await server.store.about([parent], limit=RELATED_MAX)]
+            is_there = any(
+                who == session.user.key and value == reaction.value
+                for who, value in present_reactions(about)
+            )
+            # What changes nothing is not kept, nor more than can be played.
+            count = sum(item.kind == "TAGMSG" for item in about)
+            if is_there != reaction.taken_back or count >= REACTIONS_MAX:
+                return False
+            server.journal.post(
+                session,
+                "TAGMSG",
+                conversation=place.conversation,
+                target=place.name,
+                tags=tags,
+                parent=parent,
+                claims={turn_of(parent): True},
+            )
+            return True
+    except Refused:
+        return False  # one may speak there, but not read
+    except StoreError as error:
+        raise not_stored("TAGMSG", error) from error
+
+
+def _relay(
+    server: Server, session: Session, found: Audience | User, tags: Mapping[str, str]
+) -> None:
+    user = session.user
+    if user.bot:
+        tags = {**tags, BOT_TAG: ""}
+    event = Event("", server.now_ms(), "TAGMSG", user.key, user.source, "", found.name, tags=tags)
+    if isinstance(found, Audience):
+        recipients = dict.fromkeys((*found.sessions(user), session))
+    else:
+        own = (item for item in user.sessions if item.enabled & SELF_MESSAGE)
+        recipients = dict.fromkeys((*found.sessions, *own, session))
+    if not session.enabled & ECHO_MESSAGE:
+        recipients.pop(session, None)
+    for recipient in recipients:
+        if recipient.enabled & MESSAGE_TAGS:
+            data = render(event, recipient.shape)
+            if recipient is session:
+                session.receive_own(data)
+            else:
+                recipient.outbox.put(data)
+
+
+COMMANDS = (
+    Command(
+        "TAGMSG",
+        tagmsg,
+        usage="<target>{,<target>}",
+        help="Send client-only tags without a text: typing, reactions.",
+    ),
+)
