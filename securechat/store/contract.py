@@ -163,6 +163,38 @@ class Store(Protocol):
         """
         ...
 
+    async def search(
+        self,
+        floors: Mapping[str, int],
+        *,
+        text: str = "",
+        author: str = "",
+        after: int = 0,
+        before: int | None = None,
+        limit: int,
+        newest: bool = False,
+    ) -> list[Stored]:
+        """Return up to ``limit`` PRIVMSGs and NOTICEs of some conversations, oldest first.
+
+        ``floors`` are the conversations' keys, and the position past which each may be read.
+        All words of ``text`` must be in a message, in any case and with any accents; those within
+        double quotes next to each other; one that ends with ``*`` is the beginning of a word. A
+        text without a word finds nothing, and an empty one is no condition. ``author`` is an
+        account's key. ``after``, ``before`` and ``newest`` are as in ``history``.
+
+        What was appended before is found, and with its present text alone: the search waits for
+        that. Raises ``StoreUnavailable`` where it would have to wait, or to search, for seconds,
+        and where nobody runs ``keep_index``.
+        """
+        ...
+
+    async def keep_index(self) -> None:
+        """Have search follow the journal, until cancelled or closed; for one process at a time.
+
+        It does not fail: what goes wrong is logged, tried again, and makes searches fail meanwhile.
+        """
+        ...
+
     async def get(self, kind: str, key: str) -> Record | None:
         """Return one record, or ``None`` when it never was or is removed."""
         ...

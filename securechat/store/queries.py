@@ -114,6 +114,15 @@ def about(connection: sqlite3.Connection, msgids: Sequence[str], limit: int) -> 
     return list(map(_stored, rows))
 
 
+def at(connection: sqlite3.Connection, positions: Sequence[int]) -> list[Stored]:
+    """Return the events at these positions that are there, oldest first."""
+    rows = connection.execute(
+        f"{_EVENT_ROWS} WHERE position IN (SELECT value FROM json_each(?)) ORDER BY position",  # noqa: S608 - constants only
+        (json.dumps(positions),),
+    )
+    return list(map(_stored, rows))
+
+
 def page(connection: sqlite3.Connection, after: int, limit: int) -> list[Stored]:
     """Return the ``limit`` events that follow a position."""
     rows = connection.execute(

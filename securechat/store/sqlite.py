@@ -14,7 +14,7 @@ cancelling waits for the thread, so whatever is durable is published too, in com
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager, closing
 from functools import partial
 from pathlib import Path
@@ -27,6 +27,7 @@ from securechat.store import database, queries
 from securechat.store.contract import Change, Entry, Record, Stored
 from securechat.store.feed import PAGE_EVENTS_MAX, Feed, Recent
 from securechat.store.runner import Runner, in_threads
+from securechat.store.search import SEARCHES_AT_ONCE, SearchIndex
 
 T = TypeVar("T")
 
@@ -46,9 +47,10 @@ async def open_store(
     database or one of a newer version.
     """
     if runner is None:
-        runner = in_threads(READERS + 2)  # as many as there are connections
+        # As many as there are connections: the search index has one, and one for each search.
+        runner = in_threads(READERS + 3 + SEARCHES_AT_ONCE)
     connections, tail = await runner(partial(_open_connections, folder, create))
-    store = SQLiteStore(connections, tail, runner)
+    store = SQLiteStore(folder, connections, tail, runner)
     try:
         yield store
     finally:
@@ -71,7 +73,11 @@ class SQLiteStore:
     """``contract.Store`` on SQLite; made by ``open_store``."""
 
     def __init__(
-        self, connections: Sequence[sqlite3.Connection], tail: int, runner: Runner
+        self,
+        folder: Path,
+        connections: Sequence[sqlite3.Connection],
+        tail: int,
+        runner: Runner,
     ) -> None:
         self._run = runner
         self._connections = connections
@@ -81,6 +87,9 @@ class SQLiteStore:
         self._idle_readers = readers
         self._reader_free = trio.Semaphore(len(readers))
         self._recent = Recent(tail)
+        self.search_index = SearchIndex(
+            folder, runner, self._recent, read=self._read, write=self._write
+        )
         self._seen_version = -1
         self._seen_mark = 0
         self._closed = False
@@ -132,6 +141,33 @@ class SQLiteStore:
     async def position_at(self, time_ms: int) -> int:
         return await self._read(lambda db: queries.position_at(db, time_ms))
 
+    # --- search -------------------------------------------------------------------------------
+
+    async def search(
+        self,
+        floors: Mapping[str, int],
+        *,
+        text: str = "",
+        author: str = "",
+        after: int = 0,
+        before: int | None = None,
+        limit: int,
+        newest: bool = False,
+    ) -> list[Stored]:
+        self._check_open()
+        return await self.search_index.search(
+            floors,
+            text=text,
+            author=author,
+            after=after,
+            before=before,
+            limit=limit,
+            newest=newest,
+        )
+
+    async def keep_index(self) -> None:
+        await self.search_index.keep()
+
     # --- the records --------------------------------------------------------------------------
 
     async def get(self, kind: str, key: str) -> Record | None:
@@ -168,6 +204,7 @@ class SQLiteStore:
             return
         self._closed = True
         self._recent.close()
+        self.search_index.close()
         # Whatever is under way has a deadline of its own: the busy timeout.
         with trio.CancelScope(shield=True):
             async with self._write_turn, self._watch_turn:

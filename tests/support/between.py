@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -80,6 +80,31 @@ class Between:
     async def position_at(self, time_ms: int) -> int:
         await self._pass("position_at")
         return await self.store.position_at(time_ms)
+
+    async def search(
+        self,
+        floors: Mapping[str, int],
+        *,
+        text: str = "",
+        author: str = "",
+        after: int = 0,
+        before: int | None = None,
+        limit: int,
+        newest: bool = False,
+    ) -> list[Stored]:
+        await self._pass("search")
+        return await self.store.search(
+            floors,
+            text=text,
+            author=author,
+            after=after,
+            before=before,
+            limit=limit,
+            newest=newest,
+        )
+
+    async def keep_index(self) -> None:
+        await self.store.keep_index()
 
     async def get(self, kind: str, key: str) -> Record | None:
         await self._pass("get")

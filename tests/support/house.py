@@ -65,6 +65,7 @@ def quiet_settings(folder: Path, **changes: Any) -> Settings:
             messages_per_second=0.0,
             history_requests_per_second=0.0,
             queries_per_second=0.0,
+            searches_per_second=0.0,
             joins_per_second=0.0,
         ),
         **changes,

@@ -1,0 +1,114 @@
+"""Asking the search index: positions of messages, from one end of a range on.
+
+Rows are taken from the index until enough of them may be read: where reading begins differs from
+conversation to conversation, and the index knows nothing of that.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from securechat.store.search_index import connect, word
+
+POSITION_MAX = 2**63 - 1
+
+#: How many of SQLite's steps pass between two looks at the clock.
+_STEPS_PER_LOOK = 200
+_ROWS_MAX = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is searched for.
+
+    ``floors`` are the conversations, and the position past which each may be read. ``match`` is an
+    FTS5 expression for the text, empty for any; ``author`` an account's key, empty for anybody.
+    Hits have ``after < position < before``.
+    """
+
+    floors: Mapping[str, int]
+    match: str
+    author: str
+    after: int
+    before: int
+    newest: bool
+
+
+class Query:
+    """A search under way: ``next`` gives its hits piece by piece, each call in a thread."""
+
+    def __init__(self, path: Path, wanted: Wanted, seconds: float) -> None:
+        """Open the index; ``close`` must follow. Past ``seconds`` SQLite is interrupted.
+
+        This and ``next`` raise ``sqlite3.Error``.
+        """
+        self._newest = wanted.newest
+        self._after, self._before = wanted.after, wanted.before
+        self._index = connect(path)
+        deadline = time.monotonic() + seconds
+        self._index.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS_PER_LOOK)
+        try:
+            numbers = self._numbers([*wanted.floors, wanted.author])
+        except BaseException:
+            self._index.close()
+            raise
+        self._floors = {
+            numbers[name]: floor for name, floor in wanted.floors.items() if name in numbers
+        }
+        conditions = [f"text : ({wanted.match})"] if wanted.match else []
+        if wanted.author in numbers:
+            conditions.append(f'author : "{word(numbers[wanted.author])}"')
+        self._conditions = conditions
+        # Who never said anything has no number.
+        self._ended = bool(wanted.author) and wanted.author not in numbers
+
+    def close(self) -> None:
+        """Close the index."""
+        self._index.close()
+
+    def next(self, count: int) -> list[int]:
+        """Return further hits, at least ``count`` unless these are the last ones."""
+        found: list[int] = []
+        rows_max = count
+        while not self._ended and len(found) < count:
+            rows = self._rows(rows_max)
+            found += [position for position, place in rows if position > self._floors[place]]
+            self._ended = len(rows) < rows_max
+            if rows and self._newest:
+                self._before = rows[-1][0]
+            elif rows:
+                self._after = rows[-1][0]
+            rows_max = min(rows_max * 4, _ROWS_MAX)
+        return found
+
+    def _rows(self, count: int) -> list[tuple[int, int]]:
+        """Return the next rows, position and place, whether or not they may be read."""
+        # On the way to the past, places drop out one by one: nothing more may be read there.
+        floors = {place: low for place, low in self._floors.items() if low < self._before - 1}
+        after = max(self._after, min(floors.values(), default=self._before))
+        if after >= self._before - 1:
+            return []
+        places = " OR ".join(f'"{word(place)}"' for place in floors)
+        match = " AND ".join([*self._conditions, f"place : ({places})"])
+        order = "DESC" if self._newest else "ASC"
+        # CROSS JOIN: the words' index on the outside, whatever the planner expects of it.
+        rows = (
+            "SELECT messages.rowid, indexed.place FROM messages CROSS JOIN indexed "
+            "ON indexed.position = messages.rowid "
+            "WHERE messages MATCH ? AND messages.rowid > ? AND messages.rowid < ?"
+        )
+        return self._index.execute(
+            f"{rows} ORDER BY messages.rowid {order} LIMIT ?",
+            (match, after, self._before, count),
+        ).fetchall()
+
+    def _numbers(self, names: list[str]) -> dict[str, int]:
+        rows = self._index.execute(
+            "SELECT name, number FROM names WHERE name IN (SELECT value FROM json_each(?))",
+            (json.dumps(names),),
+        )
+        return dict(rows.fetchall())
