@@ -17,9 +17,9 @@ Promises, which ``tests/support/store_conformance.py`` checks for every engine:
     so events of equal time are never skipped or repeated. Event times never decrease with
     position, msgids strictly increase with it: the journal's writer sees to both.
 5.  A record's version counts its changes from 1 on, over removals too.
-6.  An event stays as it was appended, but for what an ``Amendment`` says and what ``prune``
+6.  An event stays as it was appended, but for what an ``Amendment`` says and what ``forget``
     removes. What a text was before is in no part of the data any more once the search index has
-    followed.
+    followed and ``clear_log`` returned true.
 
 Nothing of an engine leaks through: no SQL errors, no connection objects.
 """
@@ -124,7 +124,10 @@ class Store(Protocol):
         ...
 
     def feed(self, after: int) -> AsyncIterator[Sequence[Stored]]:
-        """Yield every event past position ``after``, in batches, then wait for more, forever."""
+        """Yield every event past position ``after``, in batches, then wait for more, forever.
+
+        One that was amended or removed before it is shown may be shown as it was appended.
+        """
         ...
 
     async def last(self) -> Stored | None:
@@ -192,6 +195,37 @@ class Store(Protocol):
         """Have search follow the journal, until cancelled or closed; for one process at a time.
 
         It does not fail: what goes wrong is logged, tried again, and makes searches fail meanwhile.
+        """
+        ...
+
+    async def conversations(self, after: str = "", *, limit: int) -> list[str]:
+        """Return up to ``limit`` conversations with events whose key is above ``after``, by key."""
+        ...
+
+    async def nth_newest(self, conversation: str, number: int, *, kinds: Sequence[str] = ()) -> int:
+        """Return the position of the ``number``-th newest event (1: the newest) of a conversation.
+
+        ``kinds`` restricts them as in ``history``. Returns 0 where there are fewer.
+        """
+        ...
+
+    async def forget(self, *, before: int, limit: int, conversation: str | None = None) -> int:
+        """Remove the oldest events with a lower position than ``before``, for good.
+
+        Of one conversation, or of all. What is about a removed message goes with it, or before it
+        where that is much. Returns how many went, at most ``2 * limit``; 0 when none are left.
+        Raises ``StoreRefused`` or ``StoreUnavailable``.
+        """
+        ...
+
+    async def shrink(self) -> bool:
+        """Give back some of the disk space that is free now; return whether there is more."""
+        ...
+
+    async def clear_log(self) -> bool:
+        """Have the disk hold nothing any more of what was removed or replaced before.
+
+        Returns whether that is so: it is not while somebody reads an older state, as a backup.
         """
         ...
 

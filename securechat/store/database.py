@@ -68,6 +68,8 @@ def connect(path: Path) -> sqlite3.Connection:
         for pragma in (
             "synchronous = FULL",
             "foreign_keys = ON",
+            # What is deleted or replaced is overwritten.
+            "secure_delete = ON",
             f"journal_size_limit = {WAL_BYTES_KEPT}",
             f"cache_size = -{CACHE_KIB}",
             "temp_store = MEMORY",
@@ -87,7 +89,7 @@ def open_writer(folder: Path, *, create: bool = True) -> sqlite3.Connection:
     path = prepare_file(folder, create=create)
     connection = connect(path)
     try:
-        _use_write_ahead_log(connection)
+        _begin_file(connection)
         migrate(connection, path)
     except BaseException:
         connection.close()
@@ -109,20 +111,26 @@ def explained(folder: Path) -> Iterator[None]:
         raise _unusable(folder, str(error)) from error
 
 
-def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
-    """Switch to WAL, waiting for other processes that are opening the same new file.
+def _begin_file(connection: sqlite3.Connection) -> None:
+    """Have a new file be one that can shrink, and use WAL; both happen once in a file's life.
 
-    SQLite does not apply its busy timeout to this switch, which happens once in a file's life.
+    Waits for other processes that are opening the same new file: SQLite does not apply its busy
+    timeout to the switch to WAL.
     """
     deadline = time.monotonic() + BUSY_SECONDS
+    connection.execute("PRAGMA busy_timeout = 0")
     while True:
         try:
+            # Later it would have no effect; see pruning.py.
+            if connection.execute("PRAGMA page_count").fetchone() == (0,):
+                connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
             connection.execute("PRAGMA journal_mode = WAL")
         except sqlite3.OperationalError as error:
             if _code(error) != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                 raise
             time.sleep(0.01)
         else:
+            connection.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000):d}")
             return
 
 

@@ -17,6 +17,7 @@ _COLUMNS = (
     "position, msgid, time_ms, kind, account, source, conversation, target, text, tags, parent"
 )
 _EVENT_ROWS = f"SELECT {_COLUMNS} FROM events"  # noqa: S608 - constants only
+_INSERT_EVENT = f"INSERT INTO events ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
 _RECORD_ROWS = "SELECT kind, key, version, value FROM records"
 
 _EventRow = tuple[int, str, int, str, str, str, str, str, str, str | None, str | None]
@@ -33,27 +34,48 @@ def append(
 
     Raises ``Conflict`` when a change of a new entry expected another version.
     """
+    first = last_position(connection) + 1
+    new = [Stored(position, entry.event) for position, entry in enumerate(entries, first)]
+    connection.execute("SAVEPOINT all_new")
+    try:
+        connection.executemany(_INSERT_EVENT, map(_event_row, new))
+    except sqlite3.IntegrityError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_CONSTRAINT_UNIQUE:
+            raise
+        # A retry after an unknown outcome: seldom, so nobody else pays for looking.
+        connection.execute("ROLLBACK TO all_new")
+        return _append_unknown(connection, entries)
+    if any(entry.amends or entry.changes for entry in entries):
+        _follow_up(connection, zip(new, entries, strict=True))
+    return [stored.position for stored in new], new
+
+
+def _append_unknown(
+    connection: sqlite3.Connection, entries: Sequence[Entry]
+) -> tuple[list[int], list[Stored]]:
+    """Append where some of the entries may be stored already, or stand there twice."""
     positions = _known_positions(connection, [entry.event.msgid for entry in entries])
     last = last_position(connection)
-    new: list[Stored] = []
-    changes: list[Change] = []
-    amends: list[tuple[int, Amendment]] = []
+    new: list[tuple[Stored, Entry]] = []
     for entry in entries:
         if entry.event.msgid not in positions:
             last += 1
             positions[entry.event.msgid] = last
-            new.append(Stored(last, entry.event))
-            changes.extend(entry.changes)
-            amends.extend((last, amendment) for amendment in entry.amends)
-    connection.executemany(
-        f"INSERT INTO events ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
-        map(_event_row, new),
-    )
-    for position, amendment in amends:
-        _amend(connection, position, amendment)
+            new.append((Stored(last, entry.event), entry))
+    connection.executemany(_INSERT_EVENT, (_event_row(stored) for stored, _ in new))
+    _follow_up(connection, new)
+    return [positions[entry.event.msgid] for entry in entries], [stored for stored, _ in new]
+
+
+def _follow_up(connection: sqlite3.Connection, new: Iterable[tuple[Stored, Entry]]) -> None:
+    """Do what new events do to earlier ones and to records."""
+    changes: list[Change] = []
+    for stored, entry in new:
+        for amendment in entry.amends:
+            _amend(connection, stored.position, amendment)
+        changes.extend(entry.changes)
     if changes:
         apply(connection, changes)
-    return [positions[entry.event.msgid] for entry in entries], new
 
 
 def _amend(connection: sqlite3.Connection, by: int, amendment: Amendment) -> None:

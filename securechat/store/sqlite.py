@@ -23,7 +23,7 @@ from typing import TypeVar
 import trio
 
 from securechat.errors import StoreUnavailable
-from securechat.store import database, queries
+from securechat.store import database, pruning, queries
 from securechat.store.contract import Change, Entry, Record, Stored
 from securechat.store.feed import PAGE_EVENTS_MAX, Feed, Recent
 from securechat.store.runner import Runner, in_threads
@@ -168,6 +168,41 @@ class SQLiteStore:
     async def keep_index(self) -> None:
         await self.search_index.keep()
 
+    # --- keeping no more than is wanted ---------------------------------------------------------
+
+    async def conversations(self, after: str = "", *, limit: int) -> list[str]:
+        return await self._read(lambda db: pruning.conversations(db, after, limit))
+
+    async def nth_newest(self, conversation: str, number: int, *, kinds: Sequence[str] = ()) -> int:
+        return await self._read(lambda db: pruning.nth_newest(db, conversation, number, kinds))
+
+    async def forget(self, *, before: int, limit: int, conversation: str | None = None) -> int:
+        count = await self._write(lambda db: pruning.forget(db, conversation, before, limit))
+        # Or the commits of others would have to copy what this wrote.
+        await self._read(pruning.copy_log)
+        return count
+
+    async def shrink(self) -> bool:
+        more = await self._write(pruning.shrink)
+        await self._read(pruning.copy_log)
+        return more
+
+    async def clear_log(self) -> bool:
+        await self._read(pruning.copy_log)
+        return await self._alone(pruning.empty_log)
+
+    async def make_shrinkable(self) -> bool:
+        """Let a file of an older version give disk space back; return whether it was written anew.
+
+        That is done once, takes the time of a copy, and needs room for one. Nobody else should be
+        using the file. Raises ``StoreUnavailable`` when it cannot be done; all is as it was then.
+        """
+        if await self._read(pruning.can_shrink):
+            return False
+        await self._alone(pruning.make_shrinkable)
+        await self.clear_log()
+        return True
+
     # --- the records --------------------------------------------------------------------------
 
     async def get(self, kind: str, key: str) -> Record | None:
@@ -225,6 +260,12 @@ class SQLiteStore:
         async with self._write_turn:
             self._check_open()
             return await self._run(lambda: database.transact(self._writer, work))
+
+    async def _alone(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Do with the writing connection what cannot be part of a transaction."""
+        async with self._write_turn:
+            self._check_open()
+            return await self._run(lambda: database.read(self._writer, work))
 
     async def _read(self, query: Callable[[sqlite3.Connection], T]) -> T:
         async with self._reader_free:

@@ -81,6 +81,26 @@ class Between:
         await self._pass("position_at")
         return await self.store.position_at(time_ms)
 
+    async def conversations(self, after: str = "", *, limit: int) -> list[str]:
+        await self._pass("conversations")
+        return await self.store.conversations(after, limit=limit)
+
+    async def nth_newest(self, conversation: str, number: int, *, kinds: Sequence[str] = ()) -> int:
+        await self._pass("nth_newest")
+        return await self.store.nth_newest(conversation, number, kinds=kinds)
+
+    async def forget(self, *, before: int, limit: int, conversation: str | None = None) -> int:
+        await self._pass("forget")
+        return await self.store.forget(before=before, limit=limit, conversation=conversation)
+
+    async def shrink(self) -> bool:
+        await self._pass("shrink")
+        return await self.store.shrink()
+
+    async def clear_log(self) -> bool:
+        await self._pass("clear_log")
+        return await self.store.clear_log()
+
     async def search(
         self,
         floors: Mapping[str, int],

@@ -1,0 +1,128 @@
+"""Removing old events in small steps, and giving the disk back what they took.
+
+Functions of a connection, like those of ``queries.py``. Theory of operation. What is deleted is
+overwritten (``secure_delete``) and its pages become free ones of the file; the file is one of
+``auto_vacuum = INCREMENTAL``, whose free pages can be given back a few at a time. Both go through
+the write-ahead log as any change does, so what the database file was before stays on the disk
+until the log has been copied into the file (a checkpoint) and emptied.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+
+#: How many pages one step gives back: some milliseconds.
+PAGES_AT_ONCE = 64
+
+_INCREMENTAL = 2
+
+
+def forget(
+    connection: sqlite3.Connection, conversation: str | None, before: int, limit: int
+) -> int:
+    """Delete the oldest events, with those about them; see ``contract.Store.forget``."""
+    where = "position < ?"
+    values: list[int | str] = [before]
+    if conversation is not None:
+        where += " AND conversation = ?"
+        values.append(conversation)
+    oldest = connection.execute(
+        f"SELECT position, msgid FROM events WHERE {where} ORDER BY position LIMIT ?",  # noqa: S608
+        (*values, max(limit, 0)),
+    ).fetchall()
+    about = connection.execute(
+        "SELECT position FROM events WHERE parent IN (SELECT value FROM json_each(?)) LIMIT ?",
+        (json.dumps([msgid for _, msgid in oldest]), max(limit, 0)),
+    ).fetchall()
+    # A message stays until all that is about it is gone.
+    positions = {position for position, *_ in (about if len(about) >= limit else oldest + about)}
+    if positions:
+        _delete(connection, sorted(positions))
+    return len(positions)
+
+
+def _delete(connection: sqlite3.Connection, positions: Sequence[int]) -> None:
+    """Delete events, and have the search index forget those that it may have."""
+    chosen = (json.dumps(positions),)
+    connection.execute(
+        "INSERT INTO reindex (position, old_text, new_text) "
+        "SELECT position, text, '' FROM events WHERE position IN (SELECT value FROM json_each(?)) "
+        "AND kind IN ('PRIVMSG', 'NOTICE') AND text <> '' ORDER BY position",
+        chosen,
+    )
+    connection.execute(
+        "DELETE FROM events WHERE position IN (SELECT value FROM json_each(?))", chosen
+    )
+
+
+def nth_newest(
+    connection: sqlite3.Connection, conversation: str, number: int, kinds: Sequence[str]
+) -> int:
+    """Return the position of one of the newest events; see ``contract.Store.nth_newest``."""
+    wanted = f" AND kind IN ({', '.join('?' * len(kinds))})" if kinds else ""
+    row = connection.execute(
+        f"SELECT position FROM events WHERE conversation = ?{wanted} "  # noqa: S608 - marks only
+        "ORDER BY position DESC LIMIT 1 OFFSET ?",
+        (conversation, *kinds, number - 1),
+    ).fetchone()
+    return row[0] if row is not None else 0
+
+
+def conversations(connection: sqlite3.Connection, after: str, limit: int) -> list[str]:
+    """Return the conversations that there are, by key.
+
+    Each is found by one seek in the index on conversations, however many events it has.
+    """
+    found: list[str] = []
+    while len(found) < limit:
+        (key,) = connection.execute(
+            "SELECT min(conversation) FROM events WHERE conversation > ?", (after,)
+        ).fetchone()
+        if key is None:
+            break
+        found.append(key)
+        after = key
+    return found
+
+
+def shrink(connection: sqlite3.Connection) -> bool:
+    """Give some free pages back; return whether there are more. The file ends at a checkpoint."""
+    if not can_shrink(connection):
+        return False
+    (free,) = connection.execute("PRAGMA freelist_count").fetchone()
+    for _ in range(min(free, PAGES_AT_ONCE)):
+        # SQLite frees a page each time that it is stepped, which Python does once.
+        connection.execute("PRAGMA incremental_vacuum(1)")
+    return bool(free > PAGES_AT_ONCE)
+
+
+def can_shrink(connection: sqlite3.Connection) -> bool:
+    """Tell whether the file was made, or made anew, so that it can give pages back."""
+    return bool(connection.execute("PRAGMA auto_vacuum").fetchone() == (_INCREMENTAL,))
+
+
+def make_shrinkable(connection: sqlite3.Connection) -> None:
+    """Write the whole file anew, so that it can shrink; what it freed before is gone with that."""
+    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+    connection.execute("VACUUM")
+
+
+def copy_log(connection: sqlite3.Connection) -> None:
+    """Copy the log into the file as far as its readers allow, while others write and read."""
+    connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+
+
+def empty_log(connection: sqlite3.Connection) -> bool:
+    """Copy the rest and cut the log to nothing; return whether nobody was in the way.
+
+    Others cannot write meanwhile, so ``copy_log`` comes first, and nobody is waited for.
+    """
+    (patience,) = connection.execute("PRAGMA busy_timeout").fetchone()
+    connection.execute("PRAGMA busy_timeout = 0")
+    try:
+        (busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {patience:d}")
+    return not busy
