@@ -34,9 +34,11 @@ from securechat.protocol.message import Message
 from securechat.protocol.replies import Reply
 from securechat.protocol.sasl import (
     BadCredentials,
+    BadDevice,
     Collector,
     Credentials,
     ResponseTooLong,
+    credentials_of,
     decode_plain,
 )
 
@@ -103,6 +105,7 @@ class Registration:
     username: str = ""
     realname: str = ""
     account: str = ""
+    device: str = ""
     away: str = ""
     failures: int = 0
     _collector: Collector = field(default_factory=lambda: Collector(0))
@@ -159,8 +162,14 @@ class Registration:
     def on_password(self, message: Message) -> list[Effect]:
         if not message.params or not message.params[0]:
             return [self._reply(replies.ERR_NEEDMOREPARAMS("PASS"))]
-        account, colon, password = message.params[0].partition(":")
-        self._pass = Credentials(account, password) if colon and account and password else None
+        name, colon, password = message.params[0].partition(":")
+        self._pass = None
+        if colon and name and password:
+            try:
+                self._pass = credentials_of(name, password)
+            except BadDevice as error:
+                text = str(error)
+                return [self._reply(replies.ERR_PASSWDMISMATCH(text=text)), Close(text)]
         return []
 
     def on_ping(self, message: Message) -> list[Effect]:
@@ -218,10 +227,13 @@ class Registration:
             credentials = decode_plain(response)
         except ResponseTooLong:
             return self._failed(replies.ERR_SASLTOOLONG())
+        except BadDevice as error:
+            return self._failed(replies.ERR_SASLFAIL(text=str(error)))
         except BadCredentials:
             return self._failed(replies.ERR_SASLFAIL())
         self.phase = Phase.OPEN
         self._by_pass = False
+        self.device = credentials.device
         return [Verify(credentials)]
 
     def on_already(self, message: Message) -> list[Effect]:
@@ -259,6 +271,7 @@ class Registration:
         if self._pass is not None:
             self._by_pass = True
             credentials, self._pass = self._pass, None
+            self.device = credentials.device
             return [*effects, Verify(credentials)]
         effects.append(
             self._reply(

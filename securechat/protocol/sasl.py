@@ -7,16 +7,22 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from securechat.protocol.names import fold
 
 CHUNK_BYTES = 400
+_DEVICE = re.compile(r"[a-z0-9_-]{1,32}")
 
 
 class BadCredentials(ValueError):
     """A response that cannot be read; the text never holds any part of it."""
+
+
+class BadDevice(BadCredentials):
+    """A name that no device can have; the text says what one is."""
 
 
 class ResponseTooLong(BadCredentials):
@@ -67,17 +73,36 @@ def encode_plain(account: str, password: str) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """An account's name and the password given for it, which no ``repr`` shows."""
+    """An account's name and the password given for it, which no ``repr`` shows.
+
+    ``device`` is which of the account's devices logs in, where the client says so.
+    """
 
     account: str
     password: str = field(repr=False)
+    device: str = ""
+
+
+def credentials_of(name: str, password: str) -> Credentials:
+    """Return credentials for ``account`` or ``account@device``.
+
+    Raises ``BadDevice`` for a device that has no name, or one that no device can have.
+    """
+    account, at, device = name.partition("@")
+    device = fold(device)
+    if at and not _DEVICE.fullmatch(device):
+        raise BadDevice(
+            "A device's name, behind @, has 1 to 32 characters: letters, digits, - and _"
+        )
+    return Credentials(account, password, device)
 
 
 def decode_plain(response: bytes) -> Credentials:
     """Return what a PLAIN message holds.
 
-    Raises ``BadCredentials`` for a malformed one, and for an authorization identity that is
-    neither empty nor the account itself: nobody acts as somebody else here.
+    The name may be ``account@device``. Raises ``BadDevice`` for a wrong device, and
+    ``BadCredentials`` for a malformed message and for an authorization identity that is neither
+    empty nor the account itself: nobody acts as somebody else here.
     """
     try:
         authorization, account, password = response.decode().split("\0")
@@ -85,6 +110,7 @@ def decode_plain(response: bytes) -> Credentials:
         raise BadCredentials("not a PLAIN message") from None
     if not account or not password:
         raise BadCredentials("a name and a password are needed")
-    if authorization and fold(authorization) != fold(account):
+    credentials = credentials_of(account, password)
+    if authorization and fold(authorization) not in {fold(account), fold(credentials.account)}:
         raise BadCredentials("acting as another account is not possible")
-    return Credentials(account, password)
+    return credentials

@@ -8,20 +8,17 @@ membership is, and it stays.
 from __future__ import annotations
 
 import re
-from math import inf
 
-import structlog
 import trio
 
-from securechat.errors import StoreError
 from securechat.protocol import replies
-from securechat.protocol.capabilities import AWAY_NOTIFY, CHATHISTORY
+from securechat.protocol.capabilities import AWAY_NOTIFY
 from securechat.protocol.framing import truncate
 from securechat.protocol.registration import Registration
 from securechat.server import monitors
 from securechat.server.context import Server
-from securechat.server.playback import PLAYED_KINDS, play
 from securechat.server.rendering import render_join
+from securechat.server.replay import replay
 from securechat.server.room import User
 from securechat.server.session import Session
 from securechat.server.showing import show_join, show_to
@@ -29,8 +26,6 @@ from securechat.server.views import entry_lines
 from securechat.server.welcome import REALNAME_BYTES_MAX, USERNAME_LENGTH_MAX, welcome
 from securechat.store.accounts import Account
 from securechat.store.contract import Event
-
-log = structlog.get_logger(__name__)
 
 _NOT_IN_USERNAMES = re.compile(r"[^A-Za-z0-9._-]")
 
@@ -60,7 +55,7 @@ def find_or_make_user(server: Server, account: Account, registration: Registrati
 
 
 async def arrive(server: Server, session: Session) -> None:
-    """Admit a session: welcome it, let it into its rooms, show it what was said last."""
+    """Admit a session: welcome it, let it into its rooms, show it what it has not seen."""
     user = session.user
     first = not user.sessions
     server.sessions[session] = None
@@ -88,43 +83,7 @@ async def arrive(server: Server, session: Session) -> None:
         session.send(*entry_lines(session, room))
     if not first:
         announce_away(server, user)
-    if not session.enabled & CHATHISTORY:
-        await _replay(server, session)
-
-
-async def _replay(server: Server, session: Session) -> None:
-    """Show each room's latest messages to a client that cannot ask for them.
-
-    What is said meanwhile waits behind them, so nothing is lost, doubled or out of order. Where
-    there are many rooms, no more than half the outbox is filled: past its limit the session would
-    end, and the next one again.
-    """
-    limit = server.settings.replay_messages_max
-    if not limit:
-        return
-    enough = server.settings.outbox_bytes_max // 2 or inf
-    before = server.delivery.position + 1
-    rooms = list(session.user.rooms.values())
-    with session.outbox.held() as front:
-        for room in rooms:
-            if session.outbox.size > enough:
-                _tell(session, "The latest messages of the other channels are too many to show")
-                break
-            try:
-                events = await server.store.history(
-                    room.id, before=before, limit=limit, newest=True, kinds=PLAYED_KINDS
-                )
-            except StoreError as error:
-                log.warning("latest messages not readable", reason=str(error))
-                _tell(session, f"The latest messages of {room.name} could not be read")
-                continue
-            if events:
-                with front():
-                    play(session, room.name, events, unasked=True)
-
-
-def _tell(session: Session, text: str) -> None:
-    session.send(f":{session.server_name} NOTICE {session.user.name} :{text}")
+    await replay(server, session)
 
 
 def depart(server: Server, session: Session, reason: str) -> None:

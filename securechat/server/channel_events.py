@@ -176,11 +176,17 @@ def _slow_mode(room: Room, event: Event, origin: Session | None) -> None:
     show(room, event, origin)
 
 
+def _history(room: Room, event: Event, origin: Session | None) -> None:
+    room.history = event.text
+    show(room, event, origin)
+
+
 _IN_ROOM: Mapping[str, Callable[[Room, Event, Session | None], None]] = {
     "TOPIC": _topic,
     "MODE": _mode,
     "BAN": _ban,
     "SLOWMODE": _slow_mode,
+    "HISTORY": _history,
 }
 
 

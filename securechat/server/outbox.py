@@ -91,6 +91,8 @@ class Outbox:
         "_flusher",
         "_held",
         "_held_from",
+        "_in_front",
+        "_in_link",
         "_limit",
         "_link",
         "_on_lost",
@@ -123,6 +125,8 @@ class Outbox:
         self._parked = False
         self._held = False
         self._held_from = 0
+        self._in_front: list[bytes] = []
+        self._in_link = 0
         self._closed = False
 
     @property
@@ -149,29 +153,45 @@ class Outbox:
         """Hold back what is put from now on until the block ends.
 
         Yields ``front``: what is put inside ``with front():`` goes before what was held back. Any
-        number of such blocks keep their order among themselves.
+        number of such blocks keep their order among themselves; ``front_room`` sends them.
         """
         self.flush()
         self._held = True
         # What a full socket keeps waiting was put before all of this.
-        in_front, self._chunks = self._chunks, []
-
-        @contextmanager
-        def front() -> Iterator[None]:
-            waiting, self._chunks = self._chunks, in_front
-            try:
-                yield
-            finally:
-                self._chunks = [] if self._closed else waiting
-
+        self._in_front, self._chunks = self._chunks, []
         try:
-            yield front
+            yield self._front
         finally:
             self._held = False
             if not self._closed:
-                self._chunks[:0] = in_front
+                self._chunks[:0] = self._in_front
                 if self._chunks and not self._parked:
                     self._flusher.mark(self)
+            self._in_front = []
+
+    @contextmanager
+    def _front(self) -> Iterator[None]:
+        waiting, self._chunks = self._chunks, self._in_front
+        try:
+            yield
+        finally:
+            self._chunks = [] if self._closed else waiting
+
+    async def front_room(self) -> None:
+        """Send what is before that which is held back; wait until not too much of it waits.
+
+        That is, while the socket is full and more than half of the limit waits. Has no deadline of
+        its own, like ``room``.
+        """
+        while True:
+            if self._in_front and not self._parked:
+                with self._front():
+                    self._held = False
+                    self.flush()
+                    self._held = True
+            if not self._parked or self._closed or not self._size * 2 > self._limit > 0:
+                return
+            await self._progressing()
 
     def hold(self) -> int:
         """Hold back what is put from now on until ``release``; return how many puts are held back.
@@ -204,6 +224,7 @@ class Outbox:
             return
         data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
         chunks.clear()
+        self._in_link = len(data)
         try:
             done = self._link.send_now(data)
         except ConnectionLost:
@@ -211,7 +232,7 @@ class Outbox:
             self._on_lost()
             return
         if done:
-            self._size = 0
+            self._size -= self._in_link
             if self._progress is not None:
                 self._progressed()
         else:
@@ -225,14 +246,13 @@ class Outbox:
         session's ping deadline end a peer that stops reading.
         """
         while self._parked:
-            before = self._size - sum(map(len, self._chunks))
             try:
                 await self._link.drain()
             except ConnectionLost:
                 self.close()
                 self._on_lost()
                 return
-            self._size -= before
+            self._size -= self._in_link
             self._progressed()
             self._parked = False
             self._flush_again()
@@ -252,19 +272,25 @@ class Outbox:
         Has no deadline of its own: a peer that stops reading is ended by its ping deadline.
         """
         while self._size * 2 > self._limit > 0 and not (self._closed or self._held):
-            if self._progress is None:
-                self._progress = trio.Event()
-            await self._progress.wait()
+            await self._progressing()
+
+    async def _progressing(self) -> None:
+        if self._progress is None:
+            self._progress = trio.Event()
+        await self._progress.wait()
 
     def _progressed(self) -> None:
         if self._progress is not None:
             self._progress.set()
             self._progress = None
 
-    async def finish(self, last: bytes) -> None:
-        """Send all that waits and ``last``, and take nothing more. The caller has the deadline."""
+    async def finish(self, last: bytes) -> bool:
+        """Send all that waits and ``last``, and take nothing more; return whether it went out.
+
+        The caller has the deadline.
+        """
         if self._closed:
-            return
+            return False
         self._held = False
         self._chunks.append(last)
         data = b"".join(self._chunks)
@@ -272,7 +298,8 @@ class Outbox:
         try:
             await self._link.send_all(data)
         except ConnectionLost:
-            return  # there is nobody to tell any more
+            return False  # there is nobody to tell any more
+        return True
 
     def close(self) -> None:
         """Drop what waits and take nothing more."""

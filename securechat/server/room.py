@@ -36,13 +36,15 @@ FOUNDER, ADMIN = 4, 5
 class Member:
     """An account's place in a room: since when, and as what.
 
-    ``role`` has the letters of all the roles that were given: ``o``, ``h``, ``v``.
+    ``role`` has the letters of all the roles that were given: ``o``, ``h``, ``v``. ``joined_at`` is
+    the position of its JOIN in the journal once that was looked up, and -1 before.
     """
 
     name: str
     account_id: str
     since_ms: int
     role: str = ""
+    joined_at: int = -1
 
     def to_value(self) -> dict[str, object]:
         """Return what its record keeps."""
@@ -84,7 +86,10 @@ class Invitation:
 
 @dataclass(slots=True, eq=False)
 class User:
-    """An account with at least one session: what everybody sees of it."""
+    """An account with at least one session: what everybody sees of it.
+
+    ``dialogs`` are the partners that its records are known to name (``dialogs.py``).
+    """
 
     name: str
     key: str
@@ -102,6 +107,7 @@ class User:
     wallops: bool = False
     sessions: dict[Session, None] = field(default_factory=dict)
     rooms: dict[str, Room] = field(default_factory=dict)
+    dialogs: set[str] = field(default_factory=set)
 
     @property
     def admin(self) -> bool:
@@ -137,7 +143,8 @@ class Room:
     ``id`` never changes: the journal and the records know the room by it. It is the folded name
     that the room was made with, and a number after it where that was taken. ``key`` is the folded
     name of today. ``former`` are the folded names that it had before. ``founder`` is the id of
-    the account that made it. ``pace`` is how often a member may write (slow mode).
+    the account that made it. ``pace`` is how often a member may write (slow mode). ``history`` is
+    from where its history is read: ``all``, ``joined``, or nothing for what the server says.
     """
 
     name: str
@@ -151,6 +158,7 @@ class Room:
     modes: ChannelModes = field(default_factory=ChannelModes)
     former: tuple[str, ...] = ()
     pace: Pace = field(default_factory=Pace)
+    history: str = ""
     members: dict[str, Member] = field(default_factory=dict)
     present: dict[str, User] = field(default_factory=dict)
     invited: dict[str, Invitation] = field(default_factory=dict)
@@ -171,13 +179,14 @@ class Room:
             "modes": self.modes.to_value(),
             "former": list(self.former),
             "slow_seconds": self.pace.seconds,
+            "history": self.history,
         }
 
     @classmethod
     def from_value(cls, room_id: str, value: Mapping[str, Any]) -> Room:
         """Return the room that a record describes, without its members.
 
-        Records of the first version have no founder, modes, former names and pace.
+        Records of the first version have no founder, modes, former names, pace and history.
         """
         modes = value.get("modes")
         return cls(
@@ -192,6 +201,7 @@ class Room:
             ChannelModes.from_value(modes) if modes is not None else ChannelModes(),
             tuple(value.get("former", ())),
             Pace(value.get("slow_seconds", 0)),
+            value.get("history", ""),
         )
 
     def enter(self, user: User) -> None:

@@ -19,6 +19,7 @@ from securechat.protocol.replies import Reply, fail
 from securechat.server.commands.base import Command, Refused
 from securechat.server.commands.rooms import alone_in, governed_room, own_room, require_role
 from securechat.server.context import Server
+from securechat.server.replay import replay_room
 from securechat.server.room import (
     CHANNEL_RECORD,
     INVITATION_RECORD,
@@ -45,13 +46,18 @@ async def join(server: Server, session: Session, message: Message) -> None:
     for name, key in list(zip_longest(names, keys, fillvalue=""))[: len(names)]:
         if not name:
             continue
-        if fold(name) not in session.user.rooms:
+        was_outside = fold(name) not in session.user.rooms
+        if was_outside:
             await session.turn(session.budgets.joins)
         try:
             await _join(server, session, name, key)
         except Refused as refused:
             session.reply(*refused.replies)
+            continue
         await session.settled()
+        joined = server.directory.room(name)
+        if joined is not None and was_outside:
+            await replay_room(server, session, joined)
 
 
 async def _join(server: Server, session: Session, name: str, key: str) -> None:

@@ -36,7 +36,8 @@ async def ping(server: Server, session: Session, message: Message) -> None:
 
 
 async def pong(server: Server, session: Session, message: Message) -> None:
-    """Hearing anything at all has shown that the client is there."""
+    """Hearing anything at all has shown that the client is there; a token, what it received."""
+    server.devices.answered(session, message.params)
 
 
 async def nick(server: Server, session: Session, message: Message) -> None:
@@ -85,6 +86,7 @@ async def isupport(server: Server, session: Session, message: Message) -> None:
 
 async def quit_(server: Server, session: Session, message: Message) -> None:
     text = truncate(message.params[0], QUIT_BYTES_MAX) if message.params else ""
+    session.has_quit = True
     session.end(f"Quit: {text}" if text else "Quit")
     await trio.lowlevel.checkpoint()  # ends here: what follows a QUIT is not done
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from securechat.errors import StoreError
 from securechat.protocol import replies
 from securechat.protocol.capabilities import MESSAGE_TAGS
 from securechat.protocol.framing import LINE_BYTES_MAX
@@ -15,12 +16,15 @@ from securechat.protocol.message import Message
 from securechat.protocol.multiline import is_multiline
 from securechat.protocol.names import conversation_with
 from securechat.protocol.replies import Reply
+from securechat.server.commands.auditing import not_stored
 from securechat.server.commands.base import Command, Refused
 from securechat.server.commands.speaking import Audience, audience, is_for_a_room, keep_pace
 from securechat.server.context import Server
-from securechat.server.room import User
+from securechat.server.dialogs import Partner, dialog_changes, find_partner
 from securechat.server.session import Session
 from securechat.server.welcome import TARGETS_MAX
+
+OFFLINE = "Not here now, and will see this at the next login"
 
 
 async def privmsg(server: Server, session: Session, message: Message) -> None:
@@ -63,14 +67,17 @@ def client_tags(session: Session, message: Message) -> dict[str, str]:
     return {key: value for key, value in message.tags.items() if key.startswith("+")}
 
 
-def find(server: Server, session: Session, name: str) -> Audience | User:
-    """Return whom a message is for; raises ``Refused`` where the session may not send there."""
+async def find(server: Server, session: Session, name: str) -> Audience | Partner:
+    """Return whom a message is for; raises ``Refused`` where the session may not send there.
+
+    A person need not be here. Raises ``StoreError``.
+    """
     if is_for_a_room(name):
         return audience(server, session, name)
-    user = server.directory.user(name)
-    if user is None:
+    partner = await find_partner(server, name)
+    if partner is None:
         raise Refused(replies.ERR_NOSUCHNICK(name))
-    return user
+    return partner
 
 
 async def say(
@@ -85,8 +92,15 @@ async def say(
 
     Of a text with several lines (``protocol/multiline.py``) each fits into a line already.
     """
-    found = find(server, session, name)
     user = session.user
+    try:
+        found = await find(server, session, name)
+        changes = await dialog_changes(server, user, found) if isinstance(found, Partner) else []
+    except StoreError as error:
+        # This one a NOTICE is answered with too.
+        await session.settled()
+        session.reply(*not_stored(command, error).replies)
+        return
     line = f":{user.source} {command} {found.name} :{text}"
     if len(line) * 4 > LINE_BYTES_MAX - 2 < len(line.encode()) and not is_multiline(text):
         raise Refused(_too_long(command))
@@ -101,9 +115,12 @@ async def say(
         target=found.name,
         text=text,
         tags=tags,
+        changes=changes,
     )
-    if isinstance(found, User) and found.away and command == "PRIVMSG":
-        session.reply(replies.RPL_AWAY(found.name, text=found.away))
+    if isinstance(found, Partner) and command == "PRIVMSG":
+        away = found.user.away if found.user is not None else OFFLINE
+        if away:
+            session.reply(replies.RPL_AWAY(found.name, text=away))
     user.idle_since = session.heard_at
 
 

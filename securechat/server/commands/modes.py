@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+import structlog
+
+from securechat.errors import StoreError
 from securechat.protocol import replies
 from securechat.protocol.banmasks import is_mute, normal_mask
 from securechat.protocol.framing import LINE_BYTES_MAX
@@ -28,6 +31,7 @@ from securechat.protocol.modes import (
 )
 from securechat.protocol.names import fold, is_channel
 from securechat.protocol.replies import Numeric, Reply, fail
+from securechat.server.bots import note_bot
 from securechat.server.channel_events import role_after
 from securechat.server.commands.auditing import acted
 from securechat.server.commands.base import Command, Refused
@@ -44,6 +48,8 @@ from securechat.server.room import (
 from securechat.server.session import Session
 from securechat.store.contract import Change
 
+log = structlog.get_logger(__name__)
+
 _LISTS: dict[str, tuple[Numeric, Numeric]] = {
     "b": (replies.RPL_BANLIST, replies.RPL_ENDOFBANLIST),
     "e": (replies.RPL_EXCEPTLIST, replies.RPL_ENDOFEXCEPTLIST),
@@ -53,7 +59,7 @@ _LISTS: dict[str, tuple[Numeric, Numeric]] = {
 
 async def mode(server: Server, session: Session, message: Message) -> None:
     if not is_channel(message.params[0]):
-        _user_mode(server, session, message)
+        await _user_mode(server, session, message)
         return
     words = list(message.params[1:])
     if not words or not words[0]:
@@ -244,8 +250,11 @@ def _tell_list(server: Server, session: Session, room: Room, letter: str) -> Non
     )
 
 
-def _user_mode(server: Server, session: Session, message: Message) -> None:
-    """Show or set one's own modes; ``o`` comes from the account and cannot be set here."""
+async def _user_mode(server: Server, session: Session, message: Message) -> None:
+    """Show or set one's own modes; ``o`` comes from the account and cannot be set here.
+
+    Whether one is a bot is kept for the next login.
+    """
     target, user = message.params[0], session.user
     if fold(target) != user.key:
         missing = server.directory.user(target) is None
@@ -267,6 +276,13 @@ def _user_mode(server: Server, session: Session, message: Message) -> None:
                 done.append(ModeChange(adding, letter))
         elif letter != "o":
             unknown = True
+    if any(change.letter == "B" for change in done):
+        try:
+            await note_bot(server.store, user, user.bot)
+        except StoreError as error:
+            log.warning("bot not noted", account=user.key, reason=str(error))
+            text = "It holds now, but could not be stored for your next login"
+            session.reply(fail("MODE", "NOT_STORED", user.name, "B", text=text))
     for text in format_changes(done, LINE_BYTES_MAX):
         line = f":{user.source} MODE {user.name} {text}"
         for own in user.sessions:

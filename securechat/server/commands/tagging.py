@@ -25,9 +25,9 @@ from securechat.server.context_lines import (
     present_reactions,
     reaction_of,
 )
+from securechat.server.dialogs import Partner
 from securechat.server.journal import BOT_TAG
 from securechat.server.rendering import render
-from securechat.server.room import User
 from securechat.server.session import Session
 from securechat.store.contract import Event
 
@@ -43,13 +43,16 @@ async def tagmsg(server: Server, session: Session, message: Message) -> None:
     if not tags:
         return
     for name in targets_of(message):
-        found = find(server, session, name)
+        try:
+            found = await find(server, session, name)
+        except StoreError as error:
+            raise not_stored("TAGMSG", error) from error
         if not await _kept(server, session, found, tags):
             _relay(server, session, found, tags)
 
 
 async def _kept(
-    server: Server, session: Session, found: Audience | User, tags: Mapping[str, str]
+    server: Server, session: Session, found: Audience | Partner, tags: Mapping[str, str]
 ) -> bool:
     """Post a reaction to be kept, and return whether it is one."""
     parent = next((tags[key] for key in REPLY_TAGS if tags.get(key)), "")
@@ -89,7 +92,7 @@ async def _kept(
 
 
 def _relay(
-    server: Server, session: Session, found: Audience | User, tags: Mapping[str, str]
+    server: Server, session: Session, found: Audience | Partner, tags: Mapping[str, str]
 ) -> None:
     user = session.user
     if user.bot:
@@ -99,7 +102,8 @@ def _relay(
         recipients = dict.fromkeys((*found.sessions(user), session))
     else:
         own = (item for item in user.sessions if item.enabled & SELF_MESSAGE)
-        recipients = dict.fromkeys((*found.sessions, *own, session))
+        others = found.user.sessions if found.user is not None else ()
+        recipients = dict.fromkeys((*others, *own, session))
     if not session.enabled & ECHO_MESSAGE:
         recipients.pop(session, None)
     for recipient in recipients:

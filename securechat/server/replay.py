@@ -1,0 +1,161 @@
+"""Replay: what a client that cannot ask for history is shown without asking.
+
+At login, each channel's latest messages, or for a device that is known (``devices.py``) those that
+it has not received; and the direct messages that came meanwhile. Later, the latest messages of each
+channel that it joins. Clients with ``draft/chathistory`` or ZNC's ``playback`` ask for what they
+want, and bots want nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import structlog
+import trio
+
+from securechat.errors import StoreError
+from securechat.protocol.capabilities import CHATHISTORY, ZNC_PLAYBACK
+from securechat.protocol.names import conversation_with
+from securechat.server.bots import is_bot
+from securechat.server.context import Server
+from securechat.server.dialogs import partners_of
+from securechat.server.playback import Send, Shown, play
+from securechat.server.reading import (
+    MESSAGE_KINDS,
+    Conversation,
+    Pages,
+    joined_at,
+    readable,
+    readable_room,
+)
+from securechat.server.room import Room
+from securechat.server.session import Session
+from securechat.store.contract import Store
+
+log = structlog.get_logger(__name__)
+
+# More than any conversation has.
+WITHOUT_LIMIT = 1 << 40
+
+
+def is_shown_unasked(session: Session) -> bool:
+    """Tell whether a session is shown what was said, for it cannot ask."""
+    return not (session.enabled & (CHATHISTORY | ZNC_PLAYBACK) or session.user.bot)
+
+
+async def replay(server: Server, session: Session) -> None:
+    """Show a session that has just entered its channels what it has not seen.
+
+    What is said meanwhile waits behind that, so nothing is lost, doubled or out of order.
+    """
+    end = server.delivery.position + 1
+    with session.outbox.held() as front:
+
+        async def send(lines: Sequence[str]) -> None:
+            with front():
+                session.send(*lines)
+            await session.outbox.front_room()
+            # Who is being shown something has no time to say anything.
+            session.heard_at = trio.current_time()
+
+        try:
+            session.user.bot = session.user.bot or await is_bot(server.store, session.user)
+            if is_shown_unasked(session):
+                await _Replay(server, session, end, send).run()
+        except StoreError as error:
+            log.warning("replay not possible", reason=str(error))
+            await send([_notice(session, "What you have missed could not be read")])
+
+
+async def replay_room(server: Server, session: Session, room: Room) -> None:
+    """Show a session what was said in a room before it joined it just now."""
+    limit = server.settings.replay_messages_max
+    if not limit or not is_shown_unasked(session) or room.key not in session.user.rooms:
+        return
+    try:
+        end = await joined_at(server, session.user, room)
+        conversation = await readable_room(server, session.user, room)
+        if conversation is not None:
+            pages = _latest(server.store, conversation, 0, end, limit)
+            await play(server.store, session, room.name, pages, unasked=True)
+    except StoreError as error:
+        log.warning("latest messages not readable", reason=str(error))
+        session.send(_notice(session, f"The latest messages of {room.name} could not be read"))
+
+
+class _Replay:
+    """One session's replay at login."""
+
+    def __init__(self, server: Server, session: Session, end: int, send: Send) -> None:
+        self._server = server
+        self._session = session
+        self._end = end
+        self._send = send
+        self._complete = True
+
+    async def run(self) -> None:
+        """Show everything. Raises ``StoreError`` where not even the first look was possible."""
+        server, user, device = self._server, self._session.user, self._session.device
+        position = await server.devices.position(user, device)
+        latest = server.settings.replay_messages_max
+        catch_up = server.settings.catch_up_messages_max or WITHOUT_LIMIT
+        known = position is not None and bool(device)
+        for room in list(user.rooms.values()):
+            if known:
+                await self._show(room.name, position or 0, catch_up)
+            elif latest:
+                await self._show(room.name, 0, latest)
+        after, limit = (0, latest) if position is None else (position, catch_up)
+        for key in await partners_of(server, user) if limit else ():
+            if await self._is_something_new(conversation_with(user.key, key), after):
+                await self._show(key, after, limit)
+        if self._complete:
+            server.devices.follow(self._session, self._end - 1)
+
+    async def _show(self, name: str, after: int, limit: int) -> None:
+        """Show the last messages of one conversation, at most so many, behind a position."""
+        store, session = self._server.store, self._session
+        try:
+            conversation = await readable(self._server, session.user, name)
+            if conversation is None:
+                return
+            pages = _latest(store, conversation, after, self._end, limit)
+            shown = await play(
+                store, session, conversation.name, pages, unasked=True, send=self._send
+            )
+            if after and await self._has_older(conversation, after, shown, limit):
+                text = f"Only the latest {shown.count} messages of {conversation.name} are shown"
+                await self._send([_notice(session, text)])
+        except StoreError as error:
+            log.warning("latest messages not readable", reason=str(error))
+            text = f"The latest messages of {name} could not be read"
+            await self._send([_notice(session, text)])
+            # What was not shown is shown the next time.
+            self._complete = False
+
+    async def _is_something_new(self, key: str, after: int) -> bool:
+        """Tell whether a direct conversation may have something to show: mostly it has not."""
+        found = await self._server.store.history(
+            key, after=after, before=self._end, limit=1, newest=True, kinds=MESSAGE_KINDS
+        )
+        return bool(found)
+
+    async def _has_older(
+        self, conversation: Conversation, after: int, shown: Shown, limit: int
+    ) -> bool:
+        if shown.count < limit:
+            return False
+        after = max(after, conversation.floor)
+        older = await self._server.store.history(
+            conversation.key, after=after, before=shown.first, limit=1, kinds=MESSAGE_KINDS
+        )
+        return bool(older)
+
+
+def _latest(store: Store, conversation: Conversation, after: int, end: int, limit: int) -> Pages:
+    after = max(after, conversation.floor)
+    return Pages(store, conversation.key, after, end, limit, MESSAGE_KINDS, newest=True)
+
+
+def _notice(session: Session, text: str) -> str:
+    return f":{session.server_name} NOTICE {session.user.name} :{text}"
