@@ -12,6 +12,10 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+from securechat.store.database import FILE_NAME, explained, unavailable
 
 #: How many pages one step gives back: some milliseconds.
 PAGES_AT_ONCE = 64
@@ -91,11 +95,17 @@ def shrink(connection: sqlite3.Connection) -> bool:
     """Give some free pages back; return whether there are more. The file ends at a checkpoint."""
     if not can_shrink(connection):
         return False
-    (free,) = connection.execute("PRAGMA freelist_count").fetchone()
+    free = free_pages(connection)
     for _ in range(min(free, PAGES_AT_ONCE)):
         # SQLite frees a page each time that it is stepped, which Python does once.
         connection.execute("PRAGMA incremental_vacuum(1)")
-    return bool(free > PAGES_AT_ONCE)
+    return free > PAGES_AT_ONCE
+
+
+def free_pages(connection: sqlite3.Connection) -> int:
+    """Return how many pages of the file hold nothing."""
+    (free,) = connection.execute("PRAGMA freelist_count").fetchone()
+    return int(free)
 
 
 def can_shrink(connection: sqlite3.Connection) -> bool:
@@ -103,10 +113,27 @@ def can_shrink(connection: sqlite3.Connection) -> bool:
     return bool(connection.execute("PRAGMA auto_vacuum").fetchone() == (_INCREMENTAL,))
 
 
-def make_shrinkable(connection: sqlite3.Connection) -> None:
-    """Write the whole file anew, so that it can shrink; what it freed before is gone with that."""
-    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
-    connection.execute("VACUUM")
+def make_shrinkable(folder: Path) -> bool:
+    """Write a file of an older version anew so that it can shrink; return whether it was one.
+
+    That is done once, takes the time of a copy and needs the room for one. What was deleted from
+    the file before is gone with it.
+
+    Raises ``StoreUnavailable`` when it cannot be done now, as where others use the file (they
+    would go on as if it were the old one), and ``UserError`` where it is no database.
+    """
+    path = folder / FILE_NAME
+    with explained(folder), closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as file:
+        try:
+            file.execute("PRAGMA locking_mode = EXCLUSIVE")
+            if file.execute("PRAGMA page_count").fetchone() == (0,) or can_shrink(file):
+                return False
+            file.execute("PRAGMA auto_vacuum = INCREMENTAL")
+            file.execute("VACUUM")
+            file.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except sqlite3.OperationalError as error:
+            raise unavailable(error) from error
+    return True
 
 
 def copy_log(connection: sqlite3.Connection) -> None:

@@ -191,18 +191,6 @@ class SQLiteStore:
         await self._read(pruning.copy_log)
         return await self._alone(pruning.empty_log)
 
-    async def make_shrinkable(self) -> bool:
-        """Let a file of an older version give disk space back; return whether it was written anew.
-
-        That is done once, takes the time of a copy, and needs room for one. Nobody else should be
-        using the file. Raises ``StoreUnavailable`` when it cannot be done; all is as it was then.
-        """
-        if await self._read(pruning.can_shrink):
-            return False
-        await self._alone(pruning.make_shrinkable)
-        await self.clear_log()
-        return True
-
     # --- the records --------------------------------------------------------------------------
 
     async def get(self, kind: str, key: str) -> Record | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import shutil
 import sqlite3
+import stat
 import subprocess
 import sys
 import textwrap
@@ -28,10 +29,11 @@ from support.store_conformance import (
 from support.store_conformance_changes import TestAbout, TestAmendments, TestForgetting
 from trio.testing import wait_all_tasks_blocked
 
-from securechat.errors import StoreRefused, StoreUnavailable
-from securechat.store import queries
+from securechat.errors import StoreRefused, StoreUnavailable, UserError
+from securechat.store import pruning, queries
 from securechat.store.contract import Amendment, Change, Entry, Store
 from securechat.store.database import FILE_NAME
+from securechat.store.pruning import make_shrinkable
 from securechat.store.runner import inline
 from securechat.store.sqlite import SQLiteStore, open_store
 
@@ -417,6 +419,7 @@ def make_old_file(folder: Path) -> None:
     old.execute("INSERT INTO waste VALUES (?)", (SECRET * 5000,))
     old.execute("DROP TABLE waste")
     old.close()
+    (folder / FILE_NAME).chmod(0o600)
 
 
 async def test_a_file_of_an_older_version_is_made_shrinkable_once(folder: Path) -> None:
@@ -426,24 +429,25 @@ async def test_a_file_of_an_older_version_is_made_shrinkable_once(folder: Path) 
         assert SECRET.encode() in on_disk(folder)
         await store.forget(before=p[400], limit=500)
         assert not await store.shrink()
-        assert await store.make_shrinkable()
-        assert SECRET.encode() not in on_disk(folder)
-        assert not await store.make_shrinkable()
-        assert len(await store.history("#lobby", limit=999)) == 100
-    async with open_store(folder, runner=inline) as store:
-        assert not await store.make_shrinkable()
-        assert store._writer.execute("PRAGMA auto_vacuum").fetchone() == (2,)
-
-
-async def test_a_file_that_others_use_is_made_shrinkable_later(folder: Path) -> None:
-    make_old_file(folder)
-    async with open_store(folder, runner=inline) as store:
-        store._writer.execute("PRAGMA busy_timeout = 0")
-        writing = sqlite3.connect(folder / FILE_NAME, isolation_level=None)
-        writing.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreUnavailable, match="locked"):
-            await store.make_shrinkable()
-        writing.execute("ROLLBACK")
-        writing.close()
-        await store.append(entries([1]))
-        assert await store.make_shrinkable()
+            make_shrinkable(folder)
+        await store.append(entries([1000]))
+    assert make_shrinkable(folder)
+    assert not make_shrinkable(folder)
+    assert SECRET.encode() not in on_disk(folder)
+    assert stat.S_IMODE((folder / FILE_NAME).stat().st_mode) == 0o600
+    async with open_store(folder, runner=inline) as store:
+        assert len(await store.history("#lobby", limit=999)) == 101
+        while await store.forget(before=p[450], limit=500):
+            pass
+        await store.shrink()
+        assert (await store._read(pruning.free_pages), await store.shrink()) == (0, False)
+
+
+def test_what_is_no_database_is_not_made_shrinkable(folder: Path) -> None:
+    folder.mkdir()
+    (folder / FILE_NAME).touch()
+    assert not make_shrinkable(folder)
+    (folder / FILE_NAME).write_bytes(b"no database" * 1000)
+    with pytest.raises(UserError, match="is not a SecureChat database or is damaged"):
+        make_shrinkable(folder)
