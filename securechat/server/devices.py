@@ -87,7 +87,10 @@ class Devices:
             await self._store.put([Change(DEVICE_RECORD, record.key, None) for record in old])
 
     def follow(self, session: Session, position: int) -> None:
-        """Watch what a session's client receives: it has everything up to ``position``."""
+        """Watch what a session receives: it had everything up to ``position`` (-1: nothing).
+
+        What it has missed is on its way to it.
+        """
         user = session.user
         key = _key(user.key, session.device)
         due = trio.current_time() + PING_SECONDS

@@ -18,6 +18,7 @@ from securechat.protocol.capabilities import (
     MESSAGE_TAGS,
     MULTILINE,
     SERVER_TIME,
+    ZNC_PLAYBACK,
 )
 from securechat.protocol.durations import format_duration
 from securechat.protocol.message import format_tags
@@ -52,8 +53,13 @@ def parse_server_time(text: str) -> int:
 
 
 def shape_of(enabled: int) -> int:
-    """Return the shape of a session with these capabilities: multiline needs ``batch`` too."""
+    """Return the shape of a session with these capabilities: multiline needs ``batch`` too.
+
+    Clients with ZNC's playback go by the times of messages, and get them with that.
+    """
     shape = enabled & SHAPE_MASK
+    if enabled & ZNC_PLAYBACK:
+        shape |= SERVER_TIME
     return shape | _AS_BATCH if enabled & _AS_BATCH == _AS_BATCH else shape
 
 
@@ -113,6 +119,10 @@ def line_for(event: Event, text: str | None = None) -> str:
     elif event.kind == "HISTORY":
         event = replace(event, kind="NOTICE")
         text = history_sentence(text)
+    elif event.kind == "RETENTION":
+        # What comes before the sentence is for the journal.
+        event = replace(event, kind="NOTICE")
+        text = text.split(" ", 2)[2]
     parts = [f":{event.source}", event.kind]
     if event.kind == "INVITE":
         # What follows the nick in its text is for the journal.

@@ -110,7 +110,7 @@ class _Replay:
             if await self._is_something_new(conversation_with(user.key, key), after):
                 await self._show(key, after, limit)
         if self._complete:
-            server.devices.follow(self._session, self._end - 1)
+            server.devices.follow(self._session, -1 if position is None else position)
 
     async def _show(self, name: str, after: int, limit: int) -> None:
         """Show the last messages of one conversation, at most so many, behind a position."""

@@ -14,8 +14,9 @@ from securechat.protocol.capabilities import MESSAGE_TAGS
 from securechat.protocol.framing import LINE_BYTES_MAX
 from securechat.protocol.message import Message
 from securechat.protocol.multiline import is_multiline
-from securechat.protocol.names import conversation_with
+from securechat.protocol.names import conversation_with, fold
 from securechat.protocol.replies import Reply
+from securechat.server.commands import znc_playback
 from securechat.server.commands.auditing import not_stored
 from securechat.server.commands.base import Command, Refused
 from securechat.server.commands.speaking import Audience, audience, is_for_a_room, keep_pace
@@ -34,6 +35,9 @@ async def privmsg(server: Server, session: Session, message: Message) -> None:
         raise Refused(replies.ERR_NOTEXTTOSEND())
     tags = client_tags(session, message)
     for target in targets_of(message):
+        if fold(target) == znc_playback.NAME:
+            await znc_playback.command(server, session, message.params[1])
+            continue
         try:
             await say(server, session, "PRIVMSG", target, message.params[1], tags)
         except Refused as refused:
