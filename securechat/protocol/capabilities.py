@@ -40,6 +40,7 @@ CAPABILITIES: tuple[Capability, ...] = (
     Capability("draft/message-redaction", "extensions/message-redaction"),
     Capability("draft/multiline", "extensions/multiline", "max-bytes=16384,max-lines=100"),
     Capability("draft/pre-away", "extensions/pre-away"),
+    Capability("draft/read-marker", "extensions/read-marker"),
     Capability("echo-message", "extensions/echo-message"),
     Capability("extended-join", "extensions/extended-join"),
     Capability("extended-monitor", "extensions/extended-monitor"),
@@ -80,6 +81,7 @@ MULTILINE = BITS["draft/multiline"]
 MULTI_PREFIX = BITS["multi-prefix"]
 NO_IMPLICIT_NAMES = BITS["no-implicit-names"]
 PRE_AWAY = BITS["draft/pre-away"]
+READ_MARKER = BITS["draft/read-marker"]
 SASL = BITS["sasl"]
 SELF_MESSAGE = BITS["znc.in/self-message"]
 SERVER_TIME = BITS["server-time"]

@@ -18,7 +18,9 @@ from securechat.server.directory import Directory
 from securechat.server.gate import Gate
 from securechat.server.journal import Journal
 from securechat.server.limits import AddressLimits
+from securechat.server.markers import Markers
 from securechat.server.outbox import Flusher
+from securechat.server.record_writer import RecordWriter
 from securechat.server.room import Room
 from securechat.server.session import Session
 from securechat.server.whowas import Whowas
@@ -62,7 +64,11 @@ class Server:
     addresses: AddressLimits
     lobby: Room
     devices: Devices
+    records: RecordWriter
+    markers: Markers
     started_ms: int
+    records: RecordWriter
+    markers: Markers
     now_ms: Callable[[], int] = wall_clock_ms
     sessions: dict[Session, None] = field(default_factory=dict)
     logins: dict[trio.CancelScope, None] = field(default_factory=dict)

@@ -1,0 +1,88 @@
+"""MARKREAD, as the IRCv3 ``read-marker`` draft defines it.
+
+What one may not read is answered about as what is not there.
+"""
+
+from __future__ import annotations
+
+import re
+
+import structlog
+
+from securechat.errors import StoreError
+from securechat.protocol.message import Message
+from securechat.protocol.names import is_channel
+from securechat.protocol.replies import Reply, fail
+from securechat.server.commands.base import Command, Refused
+from securechat.server.context import Server
+from securechat.server.dialogs import find_partner
+from securechat.server.markers import Buffer, marker_line
+from securechat.server.rendering import parse_server_time
+from securechat.server.session import Session
+
+_TIMESTAMP = re.compile(r"timestamp=(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)", re.ASCII)
+
+log = structlog.get_logger(__name__)
+
+
+async def markread(server: Server, session: Session, message: Message) -> None:
+    if not message.params or not message.params[0]:
+        raise Refused(fail("MARKREAD", "NEED_MORE_PARAMS", text="Missing parameters"))
+    target = message.params[0]
+    time_ms = _time(message.params[1]) if len(message.params) > 1 else None
+    try:
+        buffer = await find_buffer(server, session, target)
+    except StoreError as error:
+        log.warning("read marker not found", reason=str(error))
+        text = "The read timestamp could not be looked up"
+        raise Refused(fail("MARKREAD", "INTERNAL_ERROR", target, text=text)) from error
+    if buffer is None:
+        raise Refused(_invalid(target))
+    if time_ms is None:
+        await session.settled()
+        session.send(marker_line(session, buffer.name, session.user.markers.get(buffer.id)))
+        return
+    # The journal's times may be ahead of a clock that was put back.
+    latest_ms = max(server.now_ms(), server.journal.latest_ms)
+    server.markers.mark(session, buffer, min(max(time_ms, 0), latest_ms))
+
+
+async def find_buffer(server: Server, session: Session, target: str) -> Buffer | None:
+    """Return a channel that the session is in, or a person; ``None`` for anything else.
+
+    Raises ``StoreError``.
+    """
+    if is_channel(target):
+        room = server.directory.room(target)
+        if room is None or not server.is_member(session, room):
+            return None
+        return Buffer(room.id, room.id, room.name)
+    partner = await find_partner(server, target)
+    return None if partner is None else Buffer(partner.key, partner.account_id, partner.name)
+
+
+def _time(text: str) -> int:
+    """Return milliseconds since 1970. Raises ``Refused``."""
+    match = _TIMESTAMP.fullmatch(text)
+    if match is None:
+        raise Refused(_invalid(text))
+    try:
+        return parse_server_time(match[1])
+    except ValueError:
+        raise Refused(_invalid(text)) from None
+
+
+def _invalid(what: str) -> Reply:
+    return fail("MARKREAD", "INVALID_PARAMS", what, text="Invalid parameters")
+
+
+COMMANDS = (
+    Command(
+        "MARKREAD",
+        markread,
+        pipelined=True,
+        usage="<channel or nick> [timestamp=<time>]",
+        help="Show up to when you have read what is said somewhere, or set it, for all your "
+        "clients.",
+    ),
+)
