@@ -67,8 +67,6 @@ class Server:
     records: RecordWriter
     markers: Markers
     started_ms: int
-    records: RecordWriter
-    markers: Markers
     now_ms: Callable[[], int] = wall_clock_ms
     sessions: dict[Session, None] = field(default_factory=dict)
     logins: dict[trio.CancelScope, None] = field(default_factory=dict)

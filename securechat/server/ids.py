@@ -50,6 +50,11 @@ class Ids:
         self._ms = last_ms
         self._low = (1 << _LOW_BITS) - 1 if last_ms else -1
 
+    @property
+    def latest_ms(self) -> int:
+        """The time of the newest id."""
+        return self._ms
+
     def next(self) -> tuple[str, int]:
         """Return a new id and its time in milliseconds."""
         now = max(self._now_ms(), self._ms)

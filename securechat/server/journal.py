@@ -42,6 +42,11 @@ class Journal:
         self._origins: dict[str, Session] = {}
         self.turns = Turns()
 
+    @property
+    def latest_ms(self) -> int:
+        """The time of the newest event, in milliseconds since 1970."""
+        return self._ids.latest_ms
+
     def post(
         self,
         session: Session,

@@ -88,7 +88,8 @@ class Invitation:
 class User:
     """An account with at least one session: what everybody sees of it.
 
-    ``dialogs`` are the partners that its records are known to name (``dialogs.py``).
+    ``dialogs`` are the partners that its records are known to name (``dialogs.py``), ``markers`` up
+    to when it has read what (``markers.py``).
     """
 
     name: str
@@ -109,6 +110,7 @@ class User:
     rooms: dict[str, Room] = field(default_factory=dict)
     dialogs: set[str] = field(default_factory=set)
 
+    markers: dict[str, int] = field(default_factory=dict)
     @property
     def admin(self) -> bool:
         """Whether this is an administrator of the server."""

@@ -26,7 +26,9 @@ from securechat.server.gate import Gate
 from securechat.server.ids import Ids
 from securechat.server.journal import Journal
 from securechat.server.limits import AddressLimits, LoginLimits
+from securechat.server.markers import Markers
 from securechat.server.outbox import Flusher
+from securechat.server.record_writer import RecordWriter
 from securechat.server.room import CHANNEL_RECORD, Room
 from securechat.server.watchers import (
     forget_old_limits,
@@ -58,6 +60,9 @@ async def make_server(
     last = await store.last()
     journal = Journal(store, Ids(now_ms, last_ms=last.event.time_ms if last else 0))
     accounts = Accounts(store)
+    records = RecordWriter(store)
+    markers = Markers(records, directory)
+    await markers.load(store)
     return Server(
         settings=settings,
         store=store,
@@ -85,6 +90,8 @@ async def make_server(
         ),
         lobby=await _lobby(directory, store, settings.lobby, now_ms()),
         devices=Devices(store, now_ms),
+        records=records,
+        markers=markers,
         started_ms=now_ms(),
         now_ms=now_ms,
     )
@@ -134,6 +141,7 @@ async def running(server: Server) -> AsyncIterator[Running]:
         core.start_soon(server.journal.run)
         core.start_soon(server.delivery.run)
         core.start_soon(server.flusher.run)
+        core.start_soon(server.records.run)
         core.start_soon(server.store.keep_index)
         core.start_soon(watch_silence, server)
         core.start_soon(watch_batches, server)

@@ -11,10 +11,12 @@ from securechat.protocol import replies
 from securechat.protocol.capabilities import (
     MULTI_PREFIX,
     NO_IMPLICIT_NAMES,
+    READ_MARKER,
     USERHOST_IN_NAMES,
 )
 from securechat.protocol.framing import LINE_BYTES_MAX
 from securechat.protocol.replies import in_lines
+from securechat.server.markers import marker_line
 
 if TYPE_CHECKING:
     from securechat.server.room import Room, User
@@ -24,11 +26,16 @@ if TYPE_CHECKING:
 def entry_lines(session: Session, room: Room) -> list[str]:
     """Return what follows a session's own JOIN: the topic, and the names unless not wanted.
 
-    Without the names it is told its own role, which they would have shown.
+    Without the names it is told its own role, which they would have shown. Who knows of read
+    markers gets that of the room before the end of the names.
     """
     unwanted = session.enabled & NO_IMPLICIT_NAMES
     names = role_line(session, room, session.user) if unwanted else names_lines(session, room)
-    return [*topic_lines(session, room), *names]
+    marker = []
+    if session.enabled & READ_MARKER:
+        # Before RPL_ENDOFNAMES (read-marker, "Command flows").
+        marker = [marker_line(session, room.name, session.user.markers.get(room.id))]
+    return [*topic_lines(session, room), *marker, *names]
 
 
 def role_line(session: Session, room: Room, user: User) -> list[str]:
