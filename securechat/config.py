@@ -30,6 +30,7 @@ from typing import Any, TypeVar, get_type_hints
 import click
 
 from securechat.errors import ConfigError
+from securechat.protocol.framing import SERVER_TAG_BYTES_MAX
 from securechat.protocol.names import CHANNEL_BYTES_MAX, is_channel_name
 from securechat.setting import VARIABLE_PREFIX, Setting, declare
 
@@ -37,6 +38,9 @@ CONFIG_VARIABLE = "SECURECHAT_CONFIG"
 """Names the file as ``--config`` does: the one ``SECURECHAT_*`` variable that is no setting."""
 
 NO_DEADLINE = "never"
+MULTILINE_LINE_BYTES = 320
+"""What a line of a message of several lines takes besides its text: tags, source and target."""
+
 SERVER_NAME_LENGTH_MAX = 63
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -143,6 +147,21 @@ class Settings:
     )
     drain_seconds: float = declare(
         5.0, "Time for everybody's last lines when stopping.", unit="seconds", zero=NO_DEADLINE
+    )
+
+    # What is kept.
+    keep_days: int = declare(
+        0,
+        "How long messages are kept; channels may set less.",
+        unit="days",
+        zero="for ever",
+    )
+    keep_messages: int = declare(
+        0,
+        "How many of the latest messages are kept of a channel, and of two people; channels may "
+        "set less.",
+        unit="messages",
+        zero="all",
     )
 
     # Connections. An address is one IPv4 address or one IPv6 /64 network.
@@ -299,6 +318,7 @@ def load_settings(
 
     settings = Settings(**values, origins=origins)
     _check_pairs(settings)
+    _check_room_for_messages(settings)
     return settings
 
 
@@ -329,6 +349,20 @@ def _check_pairs(settings: Settings) -> None:
                 f"{lower} is {least:g}{_from(settings, lower)}, but must not be more than {upper}, "
                 f"which is {most:g}{_from(settings, upper)}."
             )
+
+
+def _check_room_for_messages(settings: Settings) -> None:
+    """Check that a message in its longest form finds room in what may wait to be sent."""
+    lines = settings.multiline_lines_max * MULTILINE_LINE_BYTES
+    need = settings.multiline_bytes_max + lines + SERVER_TAG_BYTES_MAX
+    if 0 < settings.outbox_bytes_max < need:
+        raise ConfigError(
+            f"outbox_bytes_max is {settings.outbox_bytes_max}{_from(settings, 'outbox_bytes_max')},"
+            f" but must be 0 or at least {need}, for multiline_bytes_max is "
+            f"{settings.multiline_bytes_max}{_from(settings, 'multiline_bytes_max')} and "
+            f"multiline_lines_max is {settings.multiline_lines_max}"
+            f"{_from(settings, 'multiline_lines_max')}."
+        )
 
 
 def _from(settings: Settings, name: str) -> str:

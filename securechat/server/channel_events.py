@@ -15,6 +15,7 @@ from securechat.protocol.modes import NEW_CHANNEL, PREFIXES, Kind, parse_changes
 from securechat.protocol.names import fold
 from securechat.server.directory import Directory
 from securechat.server.journal import Journal
+from securechat.server.keep_limits import Keeping
 from securechat.server.rendering import render, render_join
 from securechat.server.room import Invitation, Member, Room
 from securechat.server.session import Session
@@ -181,12 +182,19 @@ def _history(room: Room, event: Event, origin: Session | None) -> None:
     show(room, event, origin)
 
 
+def _retention(room: Room, event: Event, origin: Session | None) -> None:
+    seconds, messages, _ = event.text.split(" ", 2)
+    room.keeping = Keeping(int(seconds), int(messages))
+    show(room, event, origin)
+
+
 _IN_ROOM: Mapping[str, Callable[[Room, Event, Session | None], None]] = {
     "TOPIC": _topic,
     "MODE": _mode,
     "BAN": _ban,
     "SLOWMODE": _slow_mode,
     "HISTORY": _history,
+    "RETENTION": _retention,
 }
 
 

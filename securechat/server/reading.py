@@ -21,7 +21,10 @@ from securechat.store.contract import Store, Stored
 MESSAGE_KINDS = ("PRIVMSG", "NOTICE")
 """What a client gets that did not ask for the events between the messages."""
 
-_EVENT_KINDS = ("JOIN", "PART", "KICK", "TOPIC", "MODE", "BAN", "SLOWMODE", "HISTORY")
+_EVENT_KINDS = (
+    *("JOIN", "PART", "KICK", "TOPIC", "MODE", "BAN"),
+    *("SLOWMODE", "HISTORY", "RETENTION"),
+)
 
 # So many events are read at a time.
 PIECE_EVENTS = 1000

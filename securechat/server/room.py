@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from securechat.protocol.modes import PREFIXES, ChannelModes
 from securechat.protocol.names import fold
+from securechat.server.keep_limits import Keeping
 from securechat.server.pace import Pace
 from securechat.store.accounts import ADMIN as ADMIN_ROLE
 from securechat.store.accounts import MODERATOR as MODERATOR_ROLE
@@ -109,8 +110,8 @@ class User:
     sessions: dict[Session, None] = field(default_factory=dict)
     rooms: dict[str, Room] = field(default_factory=dict)
     dialogs: set[str] = field(default_factory=set)
-
     markers: dict[str, int] = field(default_factory=dict)
+
     @property
     def admin(self) -> bool:
         """Whether this is an administrator of the server."""
@@ -147,6 +148,7 @@ class Room:
     name of today. ``former`` are the folded names that it had before. ``founder`` is the id of
     the account that made it. ``pace`` is how often a member may write (slow mode). ``history`` is
     from where its history is read: ``all``, ``joined``, or nothing for what the server says.
+    ``keeping`` is how long its messages are kept, as far as the server keeps them.
     """
 
     name: str
@@ -161,6 +163,7 @@ class Room:
     former: tuple[str, ...] = ()
     pace: Pace = field(default_factory=Pace)
     history: str = ""
+    keeping: Keeping = field(default_factory=Keeping)
     members: dict[str, Member] = field(default_factory=dict)
     present: dict[str, User] = field(default_factory=dict)
     invited: dict[str, Invitation] = field(default_factory=dict)
@@ -182,13 +185,16 @@ class Room:
             "former": list(self.former),
             "slow_seconds": self.pace.seconds,
             "history": self.history,
+            "keep_seconds": self.keeping.seconds,
+            "keep_messages": self.keeping.messages,
         }
 
     @classmethod
     def from_value(cls, room_id: str, value: Mapping[str, Any]) -> Room:
         """Return the room that a record describes, without its members.
 
-        Records of the first version have no founder, modes, former names, pace and history.
+        Records of the first version have no founder, modes, former names, pace, history and
+        retention.
         """
         modes = value.get("modes")
         return cls(
@@ -204,6 +210,7 @@ class Room:
             tuple(value.get("former", ())),
             Pace(value.get("slow_seconds", 0)),
             value.get("history", ""),
+            Keeping(value.get("keep_seconds", 0), value.get("keep_messages", 0)),
         )
 
     def enter(self, user: User) -> None:

@@ -29,6 +29,7 @@ from securechat.server.limits import AddressLimits, LoginLimits
 from securechat.server.markers import Markers
 from securechat.server.outbox import Flusher
 from securechat.server.record_writer import RecordWriter
+from securechat.server.retention import watch_retention
 from securechat.server.room import CHANNEL_RECORD, Room
 from securechat.server.watchers import (
     forget_old_limits,
@@ -147,6 +148,7 @@ async def running(server: Server) -> AsyncIterator[Running]:
         core.start_soon(watch_batches, server)
         core.start_soon(watch_changes, server, mark)
         core.start_soon(watch_expiry, server)
+        core.start_soon(watch_retention, server)
         core.start_soon(forget_old_limits, server)
         core.start_soon(watch_devices, server)
         async with trio.open_nursery() as connections:
