@@ -160,14 +160,31 @@ def test_what_must_be_in_order_is(tmp_path: Path) -> None:
         load(tmp_path, "waiting_drop_all = 9")
 
 
+def test_what_waits_has_room_for_a_whole_message() -> None:
+    """Multiline, "Server implementation considerations": the limits are configured together."""
+    flags = {"outbox_bytes_max": 50_000, "multiline_lines_max": 50}
+    load_settings(config=None, environ={}, flags=flags)
+    load_settings(config=None, environ={}, flags={"outbox_bytes_max": 0})
+    sentence = (
+        r"outbox_bytes_max is 50000 \(--outbox-bytes-max\), but must be 0 or at least 56575, for "
+        r"multiline_bytes_max is 16384 \(default\) and multiline_lines_max is 100 \(default\)\."
+    )
+    with pytest.raises(ConfigError, match=sentence):
+        load_settings(config=None, environ={}, flags={"outbox_bytes_max": 50_000})
+
+
 def test_what_is_off_is_in_no_order(tmp_path: Path) -> None:
     settings = load(tmp_path, "drop_seconds = 0\nwaiting_drop_from = 0\nwaiting_drop_all = 1")
     assert settings.drop_seconds == 0
 
 
 def test_zero_turns_every_limit_off() -> None:
-    """Every number but the port may be 0, and the two orders do not forbid it."""
-    numbers = [name for name, setting in SETTINGS.items() if setting.kind in (int, float)]
+    """Every number but one with a least value may be 0, and the two orders do not forbid it."""
+    numbers = [
+        name
+        for name, setting in SETTINGS.items()
+        if setting.kind in (int, float) and not setting.minimum
+    ]
     flags = dict.fromkeys(numbers, 0)
     settings = load_settings(config=None, environ={}, flags=flags)
     assert all(getattr(settings, name) == 0 for name in numbers)

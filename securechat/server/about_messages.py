@@ -60,8 +60,8 @@ class AboutMessages:
 
     def _edit(self, event: Event) -> None:
         nick = event.source.partition("!")[0]
-        start = f"{nick} edited a message{_ago(event)}: "
-        self._show(event, MESSAGE_EDIT, _pieces(start + combined(event.text)))
+        start = f"{nick} edited a message{ago(event)}: "
+        self._show(event, MESSAGE_EDIT, as_notices(start + combined(event.text)))
 
     def _redaction(self, event: Event) -> None:
         removal = Removal.from_text(event.text)
@@ -70,11 +70,11 @@ class AboutMessages:
             return
         nick = event.source.partition("!")[0]
         whose = "a message" if nick == removal.author else f"a message of {removal.author}"
-        text = f"{nick} removed {whose}{_ago(event)}"
+        text = f"{nick} removed {whose}{ago(event)}"
         self._show(
             event,
             MESSAGE_REDACTION,
-            _pieces(f"{text}: {removal.reason}" if removal.reason else text),
+            as_notices(f"{text}: {removal.reason}" if removal.reason else text),
         )
 
     def _show(self, event: Event, wanted: int, texts: list[str]) -> None:
@@ -104,7 +104,9 @@ class AboutMessages:
         room = self._directory.by_id.get(event.conversation.removeprefix(sign))
         if room is None:
             return origin, event, []
-        hearers = list(in_audience(room, sign, event.account))
+        # Whose message was removed is told, by whoever it was.
+        author = fold(Removal.from_text(event.text).author) if event.kind == "REDACT" else ""
+        hearers = in_audience(room, sign, event.account, author)
         if origin is not None and is_outside(room, origin):
             hearers.append(origin)
         return origin, named(event, room), hearers
@@ -120,17 +122,18 @@ class AboutMessages:
         return list(hearers)
 
 
-def in_audience(room: Room, sign: str, sender: str) -> list[Session]:
-    """Return the sessions in a room that a message is for, the sender's own among them.
+def in_audience(room: Room, sign: str, *others: str) -> list[Session]:
+    """Return the sessions in a room that a message is for.
 
-    ``sign`` is of the lowest role that it is for; empty for everybody.
+    ``sign`` is of the lowest role that it is for; empty for everybody. ``others`` are the keys of
+    accounts that get it whatever their role is: who sent it.
     """
     if not sign:
         return list(room.sessions())
     return [
         session
         for user in room.present.values()
-        if room.rank_of(user.key) >= RANK_OF_SIGN[sign] or user.key == sender
+        if room.rank_of(user.key) >= RANK_OF_SIGN[sign] or user.key in others
         for session in user.sessions
     ]
 
@@ -142,7 +145,7 @@ def _give(session: Session, data: bytes, origin: Session | None) -> None:
         session.outbox.put(data)
 
 
-def _ago(event: Event) -> str:
+def ago(event: Event) -> str:
     """Return how long ago the message that an event is about was sent."""
     seconds = max(0, event.time_ms - time_of(event.parent)) // 1000
     for unit in (86400, 3600, 60):
@@ -151,7 +154,7 @@ def _ago(event: Event) -> str:
     return f" from {format_duration(seconds)} ago" if seconds else ""
 
 
-def _pieces(text: str) -> list[str]:
+def as_notices(text: str) -> list[str]:
     """Return a text as notices: each line for itself, and none that is blank."""
     return [
         piece

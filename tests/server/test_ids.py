@@ -5,10 +5,11 @@ from __future__ import annotations
 import functools
 import string
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from securechat.server.ids import Ids
+from securechat.server.ids import Ids, time_of
 
 LOW_BITS = 80
 # 64 characters in the order of their codes: what sorts as text sorts as numbers.
@@ -54,6 +55,16 @@ def test_ids_within_a_millisecond_count_up_from_a_random_start() -> None:
 def test_a_millisecond_whose_ids_are_used_up_borrows_the_next_one() -> None:
     ids = Ids(lambda: 7, random_bits=lambda bits: (1 << LOW_BITS) - 2)
     assert [parts(ids.next()[0])[0] for _ in range(4)] == [7, 7, 8, 8]
+
+
+@given(st.integers(1, (1 << 48) - 1))
+def test_an_id_tells_its_time(now_ms: int) -> None:
+    assert time_of(Ids(lambda: now_ms).next()[0]) == now_ms
+
+
+def test_what_is_no_id_tells_no_time() -> None:
+    with pytest.raises(ValueError, match="base64"):
+        time_of("!?")
 
 
 def test_an_id_is_short_and_safe_in_a_tag() -> None:

@@ -17,6 +17,35 @@ async def passes(turns: Turns, *rooms: str, alone: bool) -> bool:
     return not scope.cancelled_caught
 
 
+async def test_what_is_held_is_passed_on_to_what_is_posted(autojump_clock: MockClock) -> None:
+    turns = Turns()
+    async with turns.held("message m1"):
+        assert not await passes(turns, "message m1", alone=True)
+        turns.begin("m2", {"message m1": True})
+    assert not await passes(turns, "message m1", alone=True)
+    assert await passes(turns, "message m3", alone=True)
+    turns.end("m2")
+    assert await passes(turns, "message m1", alone=True)
+
+
+async def test_a_message_is_held_by_one_after_the_other(autojump_clock: MockClock) -> None:
+    turns = Turns()
+    holders: list[int] = []
+
+    async def hold(number: int) -> None:
+        async with turns.held("message m1"):
+            holders.append(number)
+            await trio.sleep(1)
+            assert holders[-1] == number
+
+    async with trio.open_nursery() as nursery:
+        for number in range(5):
+            nursery.start_soon(hold, number)
+    assert sorted(holders) == list(range(5))
+    assert trio.current_time() == 5
+    assert await passes(turns, "message m1", alone=True)
+
+
 async def test_who_goes_with_whom(autojump_clock: MockClock) -> None:
     """Joins and parts go together; anything else goes alone, in its own room."""
     turns = Turns()
