@@ -102,6 +102,7 @@ class SearchIndex:
         self._following = False
         self._failure = ""
         self._damaged = False
+        self._doubtful = False  # a search could not use it: it is to be opened again
         self._closed = False
         self._moved = trio.lowlevel.ParkingLot()
         self._pause = trio.CancelScope()
@@ -144,7 +145,7 @@ class SearchIndex:
     async def _follow(self) -> None:
         index = await self._open()
         try:
-            while not (self._closed or self._damaged):
+            while not (self._closed or self._doubtful):
                 if await self._step(index):
                     await self._gather()
                 elif self._state.erased and trio.current_time() >= self._forget_at:
@@ -158,6 +159,7 @@ class SearchIndex:
 
     async def _open(self) -> sqlite3.Connection:
         """Open the index, made anew if there is none that can follow this journal."""
+        self._doubtful = False
         if not self._damaged:
             try:
                 return await self._open_as_it_is()
@@ -174,6 +176,8 @@ class SearchIndex:
         try:
             if not await self._read(partial(search_source.can_follow, state=state)):
                 raise sqlite3.DatabaseError("it does not belong to this journal")
+            if await self._read(partial(search_source.holds_followed, sequence=state.sequence)):
+                await self._write(partial(search_source.followed, sequence=state.sequence))
         except BaseException:
             with trio.CancelScope(shield=True):
                 await self._run(index.close)
@@ -269,6 +273,7 @@ class SearchIndex:
 
     def _unsearchable(self, error: sqlite3.Error) -> StoreUnavailable:
         self._failed(error)
+        self._doubtful = True
         self._pause.cancel()
         return StoreUnavailable(self._failure)
 

@@ -96,7 +96,7 @@ def make(connection: sqlite3.Connection) -> None:
     """Make the tables in an empty database."""
     connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # only now has it an effect
     connection.execute("PRAGMA journal_mode = WAL")
-    with _transaction(connection):
+    with transaction(connection):
         for statement in _SCHEMA:
             connection.execute(statement)
 
@@ -116,7 +116,8 @@ def read_state(connection: sqlite3.Connection) -> State:
 
 
 @contextmanager
-def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Have what is done be one transaction, rolled back if it fails."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
@@ -134,10 +135,10 @@ def apply(index: sqlite3.Connection, news: News) -> State:
     # What the journal forgets once it is done here must be on the disk by then; the rest can be
     # learned again.
     index.execute(f"PRAGMA synchronous = {'FULL' if news.changed else 'NORMAL'}")
-    with _transaction(index):
+    with transaction(index):
         before = read_state(index)
         after = replace(news.state, erased=before.erased)
-        numbers = _Numbers(index)
+        numbers = Numbers(index)
         for change in news.changed:
             taken_out = _take_out(index, change)
             if taken_out:
@@ -146,9 +147,9 @@ def apply(index: sqlite3.Connection, news: News) -> State:
             known = taken_out or change.position <= before.position
             if known and change.new_text and change.conversation:
                 said = Said(change.position, change.conversation, change.account, change.new_text)
-                _put_in(index, numbers, said)
+                put_in(index, numbers, said)
         for said in news.said:
-            _put_in(index, numbers, said)
+            put_in(index, numbers, said)
         _write_state(index, after)
     return after
 
@@ -168,7 +169,8 @@ def _take_out(index: sqlite3.Connection, change: Changed) -> bool:
     return True
 
 
-def _put_in(index: sqlite3.Connection, numbers: _Numbers, said: Said) -> None:
+def put_in(index: sqlite3.Connection, numbers: Numbers, said: Said) -> None:
+    """Put a message in that is not in."""
     place, author = numbers[said.conversation], numbers[said.account]
     index.execute(
         "INSERT INTO messages (rowid, text, place, author) VALUES (?, ?, ?, ?)",
@@ -189,7 +191,7 @@ def word(number: int) -> str:
     return f"{number:x}"
 
 
-class _Numbers(dict[str, int]):
+class Numbers(dict[str, int]):
     """The numbers of names, given on first use; for one transaction."""
 
     def __init__(self, index: sqlite3.Connection) -> None:
@@ -237,6 +239,6 @@ def forgotten(index: sqlite3.Connection, erased: int) -> State:
     state = read_state(index)
     if not busy and state.erased == erased:
         state = replace(state, erased=0)
-        with _transaction(index):
+        with transaction(index):
             _write_state(index, state)
     return state

@@ -137,6 +137,12 @@ def can_follow(journal: sqlite3.Connection, state: State) -> bool:
     )
 
 
+def holds_followed(journal: sqlite3.Connection, sequence: int) -> bool:
+    """Tell whether the queue still holds what was followed: somebody was cut off before the end."""
+    row = journal.execute("SELECT 1 FROM reindex WHERE sequence <= ?", (sequence,)).fetchone()
+    return row is not None
+
+
 def followed(journal: sqlite3.Connection, sequence: int) -> None:
     """Take out of the queue what the index has followed, and keeps even if the power fails."""
     journal.execute("DELETE FROM reindex WHERE sequence <= ?", (sequence,))
