@@ -49,6 +49,7 @@ CAPABILITIES: tuple[Capability, ...] = (
     Capability("message-tags", "extensions/message-tags"),
     Capability("multi-prefix", "extensions/multi-prefix"),
     Capability("no-implicit-names", "extensions/no-implicit-names"),
+    Capability("securechat.internal/unread", "docs/protocol.md, \"Unread counts\"", "max=1000"),
     Capability("server-time", "extensions/server-time"),
     Capability("setname", "extensions/setname"),
     Capability("soju.im/account-required", "soju: doc/ext/account-required"),
@@ -86,6 +87,7 @@ SASL = BITS["sasl"]
 SELF_MESSAGE = BITS["znc.in/self-message"]
 SERVER_TIME = BITS["server-time"]
 SETNAME = BITS["setname"]
+UNREAD = BITS["securechat.internal/unread"]
 USERHOST_IN_NAMES = BITS["userhost-in-names"]
 ZNC_PLAYBACK = BITS["znc.in/playback"]
 
@@ -163,8 +165,18 @@ class Negotiation:
 
 
 def _listing(start: str, names: Sequence[str], several: bool) -> list[str]:
-    """Return one line, or several marked by ``*`` for clients that know these (302)."""
+    """Return one line, or several marked by ``*`` for clients that know these (302).
+
+    Clients that do not are older than the drafts too: without those, one line has room.
+    """
     if not several:
-        return [f"{start} :{' '.join(names)}"]
+        line = f"{start} :{' '.join(names)}"
+        if len(line.encode()) > LINE_BYTES_MAX - 2:
+            line = f"{start} :{' '.join(name for name in names if not _is_draft(name))}"
+        return [line]
     lines = in_lines(names, LINE_BYTES_MAX - 2 - len(f"{start} * :".encode())) or [""]
     return [f"{start} * :{line}" for line in lines[:-1]] + [f"{start} :{lines[-1]}"]
+
+
+def _is_draft(name: str) -> bool:
+    return name.startswith("draft/")

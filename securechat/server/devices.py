@@ -140,10 +140,11 @@ class Devices:
 
 
 async def watch_devices(server: Server) -> None:
-    """Ping devices, and write down what they have received, until cancelled."""
+    """Ping devices, unless that is off, and write down what they have received, until cancelled."""
+    pings = server.settings.ping_seconds > 0
     while True:
         await trio.sleep(WRITE_SECONDS)
-        for session in server.sessions:
+        for session in server.sessions if pings else ():
             server.devices.ping(session, server.delivery.position)
         await server.devices.write()
 

@@ -91,8 +91,8 @@ async def test_a_silent_session_is_pinged_after_90_and_dropped_after_150_seconds
     folder: Path, autojump_clock: MockClock
 ) -> None:
     async with open_house(folder) as house:
-        alice = await house.login("alice")
-        bob = await house.login("bob")
+        alice = await house.login("alice", "draft/chathistory")
+        bob = await house.login("bob", "draft/chathistory")
         await alice.sync()
         start = trio.current_time()
         await trio.sleep(50)
@@ -111,7 +111,7 @@ async def test_a_silent_session_is_pinged_after_90_and_dropped_after_150_seconds
 
 async def test_who_answers_pings_stays(folder: Path, autojump_clock: MockClock) -> None:
     async with open_house(folder) as house:
-        alice = await house.login("alice")
+        alice = await house.login("alice", "draft/chathistory")
         start = trio.current_time()
         for _ in range(5):
             assert await alice.link.receive() == b"PING :securechat.internal\r\n"
