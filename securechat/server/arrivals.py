@@ -17,6 +17,7 @@ from securechat.protocol.framing import truncate
 from securechat.protocol.registration import Registration
 from securechat.server import monitors
 from securechat.server.context import Server
+from securechat.server.read_state import show_unread
 from securechat.server.rendering import render_join
 from securechat.server.replay import replay
 from securechat.server.room import User
@@ -85,6 +86,7 @@ async def arrive(server: Server, session: Session) -> None:
     if not first:
         announce_away(server, user)
     await replay(server, session)
+    await show_unread(server, session)
 
 
 def depart(server: Server, session: Session, reason: str) -> None:

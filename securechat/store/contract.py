@@ -151,6 +151,24 @@ class Store(Protocol):
         """
         ...
 
+    async def count(
+        self,
+        conversation: str,
+        *,
+        after: int = 0,
+        before: int | None = None,
+        limit: int,
+        but_by: str = "",
+        naming: str = "",
+    ) -> tuple[int, int]:
+        """Return how many messages there are, and how many of them name an account.
+
+        Looked at are the newest ``limit`` PRIVMSGs and NOTICEs with ``after < position < before``.
+        Those by the account ``but_by``, and those that were redacted, do not count. ``naming`` is
+        the account's name, found as ``protocol.mentions`` says.
+        """
+        ...
+
     async def locate(self, msgid: str) -> Stored | None:
         """Return the event with this msgid."""
         ...

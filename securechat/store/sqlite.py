@@ -23,7 +23,7 @@ from typing import TypeVar
 import trio
 
 from securechat.errors import StoreUnavailable
-from securechat.store import database, pruning, queries
+from securechat.store import counting, database, pruning, queries
 from securechat.store.contract import Change, Entry, Record, Stored
 from securechat.store.feed import PAGE_EVENTS_MAX, Feed, Recent
 from securechat.store.runner import Runner, in_threads
@@ -129,6 +129,28 @@ class SQLiteStore:
                 limit=limit,
                 newest=newest,
                 kinds=kinds,
+            )
+        )
+
+    async def count(
+        self,
+        conversation: str,
+        *,
+        after: int = 0,
+        before: int | None = None,
+        limit: int,
+        but_by: str = "",
+        naming: str = "",
+    ) -> tuple[int, int]:
+        return await self._read(
+            lambda db: counting.count(
+                db,
+                conversation,
+                after=after,
+                before=before,
+                limit=limit,
+                but_by=but_by,
+                naming=naming,
             )
         )
 

@@ -27,6 +27,7 @@ from support.store_conformance import (
     take,
 )
 from support.store_conformance_changes import TestAbout, TestAmendments, TestForgetting
+from support.store_conformance_counting import TestCounting
 from trio.testing import wait_all_tasks_blocked
 
 from securechat.errors import StoreRefused, StoreUnavailable, UserError
@@ -41,6 +42,7 @@ __all__ = [
     "TestAbout",
     "TestAmendments",
     "TestClosing",
+    "TestCounting",
     "TestFeed",
     "TestForgetting",
     "TestHistory",

@@ -69,6 +69,21 @@ class Between:
             conversation, after=after, before=before, limit=limit, newest=newest, kinds=kinds
         )
 
+    async def count(
+        self,
+        conversation: str,
+        *,
+        after: int = 0,
+        before: int | None = None,
+        limit: int,
+        but_by: str = "",
+        naming: str = "",
+    ) -> tuple[int, int]:
+        await self._pass("count")
+        return await self.store.count(
+            conversation, after=after, before=before, limit=limit, but_by=but_by, naming=naming
+        )
+
     async def locate(self, msgid: str) -> Stored | None:
         await self._pass("locate")
         return await self.store.locate(msgid)

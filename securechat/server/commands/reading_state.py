@@ -1,4 +1,4 @@
-"""MARKREAD, as the IRCv3 ``read-marker`` draft defines it.
+"""MARKREAD, as the IRCv3 ``read-marker`` draft defines it, and UNREAD.
 
 What one may not read is answered about as what is not there.
 """
@@ -11,12 +11,11 @@ import structlog
 
 from securechat.errors import StoreError
 from securechat.protocol.message import Message
-from securechat.protocol.names import is_channel
 from securechat.protocol.replies import Reply, fail
 from securechat.server.commands.base import Command, Refused
 from securechat.server.context import Server
-from securechat.server.dialogs import find_partner
-from securechat.server.markers import Buffer, marker_line
+from securechat.server.markers import marker_line
+from securechat.server.read_state import find_buffer, unread_line, unread_lines
 from securechat.server.rendering import parse_server_time
 from securechat.server.session import Session
 
@@ -47,18 +46,22 @@ async def markread(server: Server, session: Session, message: Message) -> None:
     server.markers.mark(session, buffer, min(max(time_ms, 0), latest_ms))
 
 
-async def find_buffer(server: Server, session: Session, target: str) -> Buffer | None:
-    """Return a channel that the session is in, or a person; ``None`` for anything else.
-
-    Raises ``StoreError``.
-    """
-    if is_channel(target):
-        room = server.directory.room(target)
-        if room is None or not server.is_member(session, room):
-            return None
-        return Buffer(room.id, room.id, room.name)
-    partner = await find_partner(server, target)
-    return None if partner is None else Buffer(partner.key, partner.account_id, partner.name)
+async def unread(server: Server, session: Session, message: Message) -> None:
+    target = message.params[0] if message.params else ""
+    end = server.delivery.position + 1
+    try:
+        if not target:
+            session.send(*await unread_lines(server, session, end))
+            return
+        line = await unread_line(server, session, target, end)
+    except StoreError as error:
+        log.warning("unread messages not counted", reason=str(error))
+        text = "What is unread could not be counted"
+        raise Refused(fail("UNREAD", "INTERNAL_ERROR", target or "*", text=text)) from error
+    if not line:
+        text = "There is nothing by this name that you can read"
+        raise Refused(fail("UNREAD", "INVALID_TARGET", target, text=text))
+    session.send(line)
 
 
 def _time(text: str) -> int:
@@ -84,5 +87,13 @@ COMMANDS = (
         usage="<channel or nick> [timestamp=<time>]",
         help="Show up to when you have read what is said somewhere, or set it, for all your "
         "clients.",
+    ),
+    Command(
+        "UNREAD",
+        unread,
+        query=True,
+        usage="[<channel or nick>]",
+        help="Count what you have not read, and how much of that names you: in one channel or "
+        "from one person, or everywhere.",
     ),
 )

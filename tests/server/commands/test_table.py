@@ -47,6 +47,7 @@ WITHOUT = {
     "SUMMON": ["445"],
     "TAGMSG": ["411"],
     "TIME": ["391"],
+    "UNREAD": ["UNREAD"],
     "USER": ["462"],
     "USERS": ["446"],
     "VERSION": ["351", "005+"],
