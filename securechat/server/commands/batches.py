@@ -37,11 +37,25 @@ async def batch(server: Server, session: Session, message: Message) -> None:
         await _open(server, session, message, reference)
         return
     current = session.batch
-    if sign != "-" or current is None or current.reference != reference:
+    if current is None or not _closes(session, message):
         raise Refused(_not_open(message.params[0] if sign != "-" else reference))
     session.batch = None
     if not current.failed:
+        # A client that has its label in the wrong place is answered all the same.
+        current.label = current.label or label_of(message, session.enabled)
         await _close(server, session, current)
+
+
+def is_answered_later(session: Session, message: Message) -> bool:
+    """Tell whether a message begins or ends a batch: the whole is answered, with one label."""
+    if message.command != "BATCH" or not message.params:
+        return False
+    return message.params[0].startswith("+") or _closes(session, message)
+
+
+def _closes(session: Session, message: Message) -> bool:
+    current = session.batch
+    return current is not None and message.params[:1] == (f"-{current.reference}",)
 
 
 async def _open(server: Server, session: Session, message: Message, reference: str) -> None:
@@ -99,14 +113,14 @@ async def took(session: Session, message: Message) -> bool:
     current = session.batch
     reference = message.tags.get("batch") if message.tags else None
     if reference is None:
-        if current is not None and not _may_come_between(current, message):
+        if current is not None and not _may_come_between(session, current, message):
             why = "A batch has to be closed before anything else is sent"
             await _refuse(session, current, invalid(why))
         return False
     if current is None or current.reference != reference:
         await broken(session)
         await session.settled()
-        session.reply(_not_open(reference))
+        session.send(_line(session, _not_open(reference), label_of(message, session.enabled)))
     elif not current.failed:
         refusal = current.add(message)
         if refusal is not None:
@@ -114,10 +128,10 @@ async def took(session: Session, message: Message) -> bool:
     return True
 
 
-def _may_come_between(current: Gathering, message: Message) -> bool:
+def _may_come_between(session: Session, current: Gathering, message: Message) -> bool:
     if current.failed or message.command in _BETWEEN_LINES:
         return True
-    return message.command == "BATCH" and message.params[:1] == (f"-{current.reference}",)
+    return message.command == "BATCH" and _closes(session, message)
 
 
 async def broken(session: Session) -> None:
@@ -132,12 +146,12 @@ async def _refuse(session: Session, current: Gathering, refusal: Reply) -> None:
     await _pay(session, current)
     current.pieces.clear()
     await session.settled()
-    session.send(_labeled(session, current, refusal))
+    session.send(_line(session, refusal, current.label))
 
 
-def _labeled(session: Session, current: Gathering, refusal: Reply) -> str:
+def _line(session: Session, refusal: Reply, label: str) -> str:
     line = refusal.line(session.server_name, session.user.name)
-    return tagged(line, f"label={current.label}") if current.label else line
+    return tagged(line, f"label={label}") if label else line
 
 
 async def _pay(session: Session, current: Gathering) -> None:
@@ -155,7 +169,7 @@ def end_overdue(session: Session, seconds: float) -> None:
     current.pieces.clear()
     text = "The batch was left open for too long"
     refusal = fail("BATCH", "TIMEOUT", current.reference, text=text)
-    session.push(_labeled(session, current, refusal))
+    session.push(_line(session, refusal, current.label))
 
 
 def _not_open(reference: str) -> Reply:

@@ -82,9 +82,8 @@ async def dispatch(server: Server, session: Session, line: str | BadLine) -> Non
         return
     if await batches.took(session, message):
         return
-    # A batch's label is answered when the batch is closed.
-    label = label_of(message, session.enabled) if message.command != "BATCH" else ""
-    if not label:
+    label = label_of(message, session.enabled)
+    if not label or batches.is_answered_later(session, message):
         await _handle(server, session, message)
     else:
         await session.settled()
