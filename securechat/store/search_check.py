@@ -1,6 +1,6 @@
 """Checking that the search index agrees with the journal: word by word, by building it again.
 
-For an operator's check and for tests. It blocks for about ten seconds for a million messages, and
+For an operator's check and for tests. It blocks for half a minute for a million messages, and
 reads both files as they were at one moment each; a server may go on meanwhile.
 """
 

@@ -2,6 +2,10 @@
 
 Rows are taken from the index until enough of them may be read: where reading begins differs from
 conversation to conversation, and the index knows nothing of that.
+
+The index can be asked for some places alone, and then passes over all others; but that takes a
+look-up for each. So with many places the first rows are taken from all places there are. Only
+where few of these could be read is it asked for the places: for a word that is common elsewhere.
 """
 
 from __future__ import annotations
@@ -19,6 +23,19 @@ POSITION_MAX = 2**63 - 1
 #: How many of SQLite's steps pass between two looks at the clock.
 _STEPS_PER_LOOK = 200
 _ROWS_MAX = 5000
+#: So many places are always asked for.
+_FEW_PLACES = 4
+#: The first rows from everywhere, and which part of them makes it worth to go on so.
+_ROWS_EVERYWHERE = 500
+_SHARE_EVERYWHERE = 0.1
+
+# CROSS JOIN: the words' index on the outside, whatever the planner expects of it.
+_FITTING = """
+    SELECT messages.rowid AS position, indexed.place
+    FROM messages CROSS JOIN indexed ON indexed.position = messages.rowid
+    WHERE messages MATCH ? AND messages.rowid > ? AND messages.rowid < ?
+"""
+_ALL = "SELECT position, place FROM indexed WHERE position > ? AND position < ?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +80,7 @@ class Query:
         if wanted.author in numbers:
             conditions.append(f'author : "{word(numbers[wanted.author])}"')
         self._conditions = conditions
+        self._everywhere = len(self._floors) > _FEW_PLACES
         # Who never said anything has no number.
         self._ended = bool(wanted.author) and wanted.author not in numbers
 
@@ -73,17 +91,24 @@ class Query:
     def next(self, count: int) -> list[int]:
         """Return further hits, at least ``count`` unless these are the last ones."""
         found: list[int] = []
-        rows_max = count
+        rows_max = max(count, _ROWS_EVERYWHERE) if self._everywhere else count
         while not self._ended and len(found) < count:
             rows = self._rows(rows_max)
-            found += [position for position, place in rows if position > self._floors[place]]
+            hits = [position for position, place in rows if self._may_read(position, place)]
+            found += hits
             self._ended = len(rows) < rows_max
             if rows and self._newest:
                 self._before = rows[-1][0]
             elif rows:
                 self._after = rows[-1][0]
+            if len(hits) < len(rows) * _SHARE_EVERYWHERE:
+                self._everywhere = False
             rows_max = min(rows_max * 4, _ROWS_MAX)
         return found
+
+    def _may_read(self, position: int, place: int) -> bool:
+        floor = self._floors.get(place)
+        return floor is not None and position > floor
 
     def _rows(self, count: int) -> list[tuple[int, int]]:
         """Return the next rows, position and place, whether or not they may be read."""
@@ -92,18 +117,16 @@ class Query:
         after = max(self._after, min(floors.values(), default=self._before))
         if after >= self._before - 1:
             return []
-        places = " OR ".join(f'"{word(place)}"' for place in floors)
-        match = " AND ".join([*self._conditions, f"place : ({places})"])
+        conditions = self._conditions
+        if not self._everywhere:
+            places = " OR ".join(f'"{word(place)}"' for place in floors)
+            conditions = [*conditions, f"place : ({places})"]
+        sql = _FITTING if conditions else _ALL
+        match = [" AND ".join(conditions)] if conditions else []
         order = "DESC" if self._newest else "ASC"
-        # CROSS JOIN: the words' index on the outside, whatever the planner expects of it.
-        rows = (
-            "SELECT messages.rowid, indexed.place FROM messages CROSS JOIN indexed "
-            "ON indexed.position = messages.rowid "
-            "WHERE messages MATCH ? AND messages.rowid > ? AND messages.rowid < ?"
-        )
         return self._index.execute(
-            f"{rows} ORDER BY messages.rowid {order} LIMIT ?",
-            (match, after, self._before, count),
+            f"{sql} ORDER BY position {order} LIMIT ?",
+            (*match, after, self._before, count),
         ).fetchall()
 
     def _numbers(self, names: list[str]) -> dict[str, int]:
