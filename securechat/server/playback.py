@@ -65,7 +65,7 @@ async def play(
     events = await pages.next()
     if unasked and not events:
         return Shown()
-    player = _Player(store, session, name, unasked, send or _when_there_is_room(session))
+    player = _Player(store, session, name, unasked, send or when_there_is_room(session))
     await player.start()
     first, last, count = events[0].position if events else 0, 0, 0
     try:
@@ -80,7 +80,9 @@ async def play(
     return Shown(count, first, last)
 
 
-def _when_there_is_room(session: Session) -> Send:
+def when_there_is_room(session: Session) -> Send:
+    """Return what sends lines once a session's outbox has room for them."""
+
     async def send(lines: Sequence[str]) -> None:
         # Requests may follow each other faster than the client reads what they bring.
         await session.outbox.room()

@@ -8,7 +8,8 @@ want, and bots want nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import structlog
 import trio
@@ -19,7 +20,7 @@ from securechat.protocol.names import conversation_with
 from securechat.server.bots import is_bot
 from securechat.server.context import Server
 from securechat.server.dialogs import partners_of
-from securechat.server.playback import Send, Shown, play
+from securechat.server.playback import Send, Shown, play, when_there_is_room
 from securechat.server.reading import (
     MESSAGE_KINDS,
     Conversation,
@@ -49,15 +50,7 @@ async def replay(server: Server, session: Session) -> None:
     What is said meanwhile waits behind that, so nothing is lost, doubled or out of order.
     """
     end = server.delivery.position + 1
-    with session.outbox.held() as front:
-
-        async def send(lines: Sequence[str]) -> None:
-            with front():
-                session.send(*lines)
-            await session.outbox.front_room()
-            # Who is being shown something has no time to say anything.
-            session.heard_at = trio.current_time()
-
+    with _before_all_else(session) as send:
         try:
             session.user.bot = session.user.bot or await is_bot(server.store, session.user)
             if is_shown_unasked(session):
@@ -68,19 +61,43 @@ async def replay(server: Server, session: Session) -> None:
 
 
 async def replay_room(server: Server, session: Session, room: Room) -> None:
-    """Show a session what was said in a room before it joined it just now."""
+    """Show a session what was said in a room before it joined it just now.
+
+    What is said from now on waits behind that; what was said since the JOIN may have come before.
+    """
     limit = server.settings.replay_messages_max
     if not limit or not is_shown_unasked(session) or room.key not in session.user.rooms:
         return
-    try:
-        end = await joined_at(server, session.user, room)
-        conversation = await readable_room(server, session.user, room)
-        if conversation is not None:
-            pages = _latest(server.store, conversation, 0, end, limit)
-            await play(server.store, session, room.name, pages, unasked=True)
-    except StoreError as error:
-        log.warning("latest messages not readable", reason=str(error))
-        session.send(_notice(session, f"The latest messages of {room.name} could not be read"))
+    with _before_all_else(session) as send:
+        try:
+            end = await joined_at(server, session.user, room)
+            conversation = await readable_room(server, session.user, room)
+            if conversation is not None:
+                pages = _latest(server.store, conversation, 0, end, limit)
+                await play(server.store, session, room.name, pages, unasked=True, send=send)
+        except StoreError as error:
+            log.warning("latest messages not readable", reason=str(error))
+            text = f"The latest messages of {room.name} could not be read"
+            await send([_notice(session, text)])
+
+
+@contextmanager
+def _before_all_else(session: Session) -> Iterator[Send]:
+    """Hold back what else is put for a session; give what sends before that."""
+    if session.gathers:
+        # The answers to a labeled command have an order of their own.
+        yield when_there_is_room(session)
+        return
+    with session.outbox.held() as front:
+
+        async def send(lines: Sequence[str]) -> None:
+            with front():
+                session.send(*lines)
+            await session.outbox.front_room()
+            # Who is being shown something has no time to say anything.
+            session.heard_at = trio.current_time()
+
+        yield send
 
 
 class _Replay:

@@ -151,6 +151,11 @@ class Session:
             self._answers.extend(lines)
             self._places.extend([self.outbox.hold()] * len(lines))
 
+    @property
+    def gathers(self) -> bool:
+        """Whether a labeled command is being answered: its answers are gathered until its end."""
+        return self._answers is not None
+
     @asynccontextmanager
     async def labeling(self, label: str) -> AsyncIterator[None]:
         """Gather what answers one command, and send it with its label when all is settled."""
