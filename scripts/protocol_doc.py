@@ -79,6 +79,24 @@ choice:
 * **An invitation by an operator or half-operator** lets in past `+i`, `+k`, `+l` and bans that
   are older. It counts once, outlives a restart, and can be given to who is not here.
 * **What goes to `@#channel` is not in the channel's history**, which all its members can read.
+* **A message of several lines is one message**: one msgid, one line against slow mode, all or
+  nothing. A batch of one line is sent on as the plain message that it is. Between its lines only
+  PING and PONG may come; anything else, and a line that cannot be read, ends the batch with
+  `FAIL BATCH MULTILINE_INVALID`. A line of a batch that is not open is answered with
+  `INVALID_REFTAG` and not sent.
+* **EDIT and REDACT** are answered with `UNKNOWN_MSGID` for a message of another conversation,
+  one that the client may not read, and one that was redacted: all alike. `INVALID_TARGET` is the
+  answer where one is no member, whether or not there is such a channel. A message is edited 99
+  times at most. Who sent either is shown it, without `echo-message` too.
+* **A redacted text is erased** from the database and from the search index; what the logs of both
+  still hold is gone within a quarter of an hour. History shows a placeholder and REDACT to
+  clients with `draft/message-redaction`, and nothing to others.
+* **Clients without `draft/message-edit` or `draft/message-redaction`** get a NOTICE from the
+  server instead, but for redacted reactions.
+* **Reactions are kept** when `+draft/reply` names a message of the same conversation that has not
+  been redacted, and the reaction changes something; up to 200 for a message. They have a msgid
+  then, and are echoed from the disk. Every other TAGMSG is relayed at once, without msgid, and
+  forgotten.
 * **RENAME keeps everything**, the history too. The last five names of a channel lead to it (470,
   or `FAIL JOIN CHANNEL_RENAMED`) for who may know of it, until a new channel takes one.
 * **KILL is for moderators too**, though not against administrators (723); it is noted in the audit
