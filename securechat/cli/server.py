@@ -1,4 +1,7 @@
-"""``securechat-server``: run the server, or tell a running one to announce something."""
+"""``securechat-server``: run the server, or tell a running one to announce something.
+
+The commands about what is kept are in ``server_data.py``.
+"""
 
 from __future__ import annotations
 
@@ -25,16 +28,19 @@ from securechat.certificates import (
     load_server_context,
 )
 from securechat.cli.common import ProgramGroup, run, say
+from securechat.cli.server_data import COMMANDS as DATA_COMMANDS
 from securechat.config import Settings, click_options, load_settings
 from securechat.config import print_config as as_toml
-from securechat.errors import CertificateError, UserError
+from securechat.errors import CertificateError, StoreUnavailable, UserError
 from securechat.server.console import banner, open_signals, read_console, watch_signals
 from securechat.server.context import Server
 from securechat.server.run import make_server, open_listeners, running
 from securechat.server.watchers import ANNOUNCEMENT_RECORD, announce
 from securechat.store.accounts import Accounts
 from securechat.store.contract import Change, Store
+from securechat.store.database import prepare_file
 from securechat.store.lock import sole_server
+from securechat.store.pruning import make_shrinkable
 from securechat.store.sqlite import open_store
 
 # A running server looks for announcements four times a second.
@@ -73,6 +79,10 @@ def main(
         run(lambda: _serve(settings))
 
 
+for command in DATA_COMMANDS:
+    main.add_command(command)
+
+
 @main.command("announce")
 @click.argument("text", nargs=-1, required=True)
 @click.option("--data", type=click.Path(path_type=Path), help="Folder of the running server.")
@@ -106,10 +116,23 @@ async def _serve(settings: Settings) -> None:
     for warning in certificate_warnings(settings.cert, settings.key):
         log.warning(warning)
     listeners = await open_listeners(settings)
-    async with open_store(settings.data) as store:
-        with sole_server(settings.data):
+    prepare_file(settings.data, create=True)
+    with sole_server(settings.data):
+        await _make_shrinkable(settings.data)
+        async with open_store(settings.data) as store:
             await _run_on(settings, store, context, listeners)
     log.info("stopped")
+
+
+async def _make_shrinkable(folder: Path) -> None:
+    """Have a database of an older version give disk space back from now on."""
+    try:
+        if await trio.to_thread.run_sync(make_shrinkable, folder):
+            log.info("database rewritten, it gives disk space back from now on")
+    except StoreUnavailable as error:
+        log.warning(
+            "database gives no disk space back, trying at the next start", reason=str(error)
+        )
 
 
 async def _run_on(

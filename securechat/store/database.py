@@ -103,7 +103,7 @@ def explained(folder: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        if _code(error) in {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}:
+        if is_damage(error):
             raise UserError(
                 f"{folder / FILE_NAME} is not a SecureChat database or is damaged: "
                 "move it away and put a copy of yours in its place."
@@ -208,6 +208,11 @@ def read(connection: sqlite3.Connection, query: Callable[[sqlite3.Connection], T
 def unavailable(error: sqlite3.Error) -> StoreUnavailable:
     """Name the failure; SQLite's texts speak of files and tables, never of contents."""
     return StoreUnavailable(f"the database failed: {error}")
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Tell whether an error says that a file is no database, or a damaged one."""
+    return _code(error) in {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}
 
 
 def _refused(error: sqlite3.Error) -> StoreRefused:
