@@ -18,6 +18,7 @@ from securechat.server.commands import (
     info,
     listing,
     messages,
+    metadata,
     moderation,
     modes,
     monitor,
@@ -46,6 +47,7 @@ FAMILIES = (
     info,
     listing,
     messages,
+    metadata,
     moderation,
     modes,
     monitor,
@@ -80,7 +82,8 @@ async def dispatch(server: Server, session: Session, line: str | BadLine) -> Non
         text = str(error)
         await _refuse(session, fail("*", "INVALID_MESSAGE", text=text[:1].upper() + text[1:]))
         return
-    if await batches.took(session, message):
+    in_batch = session.batch is not None or "batch" in message.tags
+    if in_batch and await batches.took(session, message):
         return
     label = label_of(message, session.enabled)
     if not label or batches.is_answered_later(session, message):
