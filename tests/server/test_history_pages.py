@@ -5,15 +5,19 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
-from support.house import House, Person, open_house
+from support.between import shaky_house
+from support.house import House, Person, open_house, password_of
 from trio.testing import MockClock
 
+from securechat.errors import StoreUnavailable
 from securechat.protocol.message import Message, parse
 from securechat.server import reading
 from securechat.server.commands import history
 from securechat.server.rendering import server_time
+from securechat.store.accounts import Accounts, NewAccount
 from securechat.store.contract import Stored
 
 CAPS = "batch draft/chathistory message-tags server-time"
@@ -155,3 +159,59 @@ async def test_a_page_without_a_limit_never_passes_what_the_outbox_holds(
             assert [message.params[1].split(" ")[0] for message in got] == [
                 str(number) for number in range(300)
             ]
+
+
+async def test_everybody_reads_the_lobby_from_the_first_day_on(
+    folder: Path, autojump_clock: MockClock
+) -> None:
+    """Nobody joins it: where channels are read from the join on, the account's beginning counts."""
+    clock = [START_MS]
+    changes = {"history_from": "joined"}
+    async with open_house(folder, changes=changes, now_ms=lambda: clock[0]) as house:
+        alice = await house.login("alice", CAPS)
+        await alice.ask("PRIVMSG #lobby :before")
+        clock[0] += 1
+        hashed = await house.hasher.hash(password_of("zoe"))
+        await Accounts(house.store, now_ms=lambda: clock[0]).add(NewAccount("zoe", hashed))
+        await alice.ask("PRIVMSG #lobby :after")
+        zoe = await house.login("zoe", CAPS)
+        got = await page(zoe, "CHATHISTORY LATEST #lobby * 9")
+        assert [message.params[1] for message in got] == ["after"]
+        await alice.sync()
+        got = await page(alice, "CHATHISTORY LATEST #lobby * 9")
+        assert [message.params[1] for message in got] == ["before", "after"]
+        (line,) = await alice.ask("HISTORY #lobby")
+        assert line.endswith(":#lobby: History: members read from their last join on")
+
+
+@pytest.mark.usefixtures("small_pieces")
+async def test_an_answer_that_breaks_off_is_closed_and_said_to_be_broken(
+    folder: Path, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """IRCv3 batch: every batch that was opened is closed; chathistory: MESSAGE_ERROR."""
+    async with shaky_house(folder) as (house, between):
+        alice = await house.login("alice", CAPS)
+        await alice.ask(*[f"PRIVMSG #lobby :{number}" for number in range(9)])
+        read, reads = between.history, 0
+
+        async def history(*what: Any, **where: Any) -> list[Stored]:
+            nonlocal reads
+            reads += 1
+            if reads == 3:
+                raise StoreUnavailable("no memory")
+            return await read(*what, **where)
+
+        monkeypatch.setattr(between, "history", history)
+        asked = "CHATHISTORY AFTER #lobby timestamp=2020-01-01T00:00:00.000Z 9"
+        lines = [parse(line) for line in await alice.ask(asked)]
+        assert [line.command for line in lines] == ["BATCH", *["PRIVMSG"] * 6, "BATCH", "FAIL"]
+        assert lines[-1].params[:3] == ("CHATHISTORY", "MESSAGE_ERROR", "AFTER")
+
+
+async def test_a_join_of_the_past_looks_like_one(folder: Path, autojump_clock: MockClock) -> None:
+    """IRCv3 extended-join: two parameters more; what the account's owner was called is not kept."""
+    async with open_house(folder) as house:
+        alice = await house.login("alice", f"{CAPS} draft/event-playback extended-join")
+        await alice.ask("JOIN #a")
+        (join,) = await page(alice, "CHATHISTORY LATEST #a * 9")
+        assert (join.command, join.params) == ("JOIN", ("#a", "alice", "alice"))
