@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from securechat.config import Settings
-from securechat.protocol.durations import SECONDS_MAX, format_duration, parse_duration
+from securechat.protocol.durations import format_duration, parse_duration
 
 # Less is meant otherwise, and what is deleted is gone.
 SECONDS_MIN = 3600
@@ -31,7 +31,9 @@ class Keeping:
     @property
     def sentence(self) -> str:
         """What people are told about it."""
-        time = format_duration(self.seconds)
+        days, rest = divmod(self.seconds, _DAY_SECONDS)
+        # In days, as people write it: 90 days are not easily known as 12 weeks and 6 days.
+        time = format_duration(self.seconds) if rest or days == 1 else f"{days} days"
         if self.seconds and self.messages:
             text = f"messages are deleted after {time}, and all but the latest {self.messages}"
         elif self.seconds:
@@ -62,16 +64,13 @@ def parse_keeping(words: Sequence[str]) -> Keeping:
     seconds = messages = 0
     for word in words:
         if word.isascii() and word.isdecimal():
-            messages, twice = int(word[:12]), messages
+            twice, messages = messages, int(word[:12])
+            fits = MESSAGES_MIN <= messages <= MESSAGES_MAX
         else:
-            seconds, twice = parse_duration(word), seconds
-        if twice:
+            twice, seconds = seconds, parse_duration(word)
+            fits = seconds >= SECONDS_MIN
+        if twice or not fits:
             raise ValueError(WANTED)
-    allowed = seconds or SECONDS_MIN, messages or MESSAGES_MIN
-    if (
-        not (seconds or messages)
-        or not SECONDS_MIN <= allowed[0] <= SECONDS_MAX
-        or not MESSAGES_MIN <= allowed[1] <= MESSAGES_MAX
-    ):
+    if not words:
         raise ValueError(WANTED)
     return Keeping(seconds, messages)
