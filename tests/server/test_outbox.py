@@ -498,3 +498,39 @@ async def test_wide_flushes_gather_what_is_said_meanwhile(autojump_clock: MockCl
         await wait_all_tasks_blocked()
         assert links[0].sends[-1] == b"alone"
         nursery.cancel_scope.cancel()
+
+
+async def test_what_is_before_the_rest_goes_out_as_the_socket_takes_it() -> None:
+    """More than the limit goes to the front, piece by piece, while the rest is held back."""
+    async with rig(room=8, limit=40) as it, trio.open_nursery() as nursery:
+        with it.outbox.held() as front:
+            it.outbox.put(b"late")
+            for letter in (b"a", b"b"):
+                with front():
+                    it.outbox.put(letter * 30)
+                nursery.start_soon(it.outbox.front_room)
+                await wait_all_tasks_blocked()
+                assert len(nursery.child_tasks) == 1  # it waits: the socket is full
+                it.link.make_room()
+                await wait_all_tasks_blocked()
+                assert not nursery.child_tasks
+                assert it.outbox.size == len(b"late")
+                it.link.room = 8
+        it.link.make_room()
+        await wait_all_tasks_blocked()
+        assert b"".join(it.link.sends) == b"a" * 30 + b"b" * 30 + b"late"
+        assert "overflow" not in it.events
+
+
+async def test_a_link_that_is_lost_at_the_front_keeps_nobody_waiting() -> None:
+    async with rig(limit=10) as it:
+        with it.outbox.held() as front:
+            it.outbox.put(b"late")
+            it.link.lost = True
+            with front():
+                it.outbox.put(b"front")
+            await it.outbox.front_room()
+            it.outbox.put(b"later")
+        await wait_all_tasks_blocked()
+        assert it.events == ["lost"]
+        assert await it.outbox.finish(b"last") is False
