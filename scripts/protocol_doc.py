@@ -78,6 +78,9 @@ choice:
   replaced without removing it first (no 467).
 * **An invitation by an operator or half-operator** lets in past `+i`, `+k`, `+l` and bans that
   are older. It counts once, outlives a restart, and can be given to who is not here.
+* **SEARCH finds whole words**, in any case and with any accents: all of those in `text`, those
+  within double quotes next to each other, and with `wor*` every word that begins so. Unknown
+  attributes are refused. It is answered whether or not `soju.im/search` was negotiated.
 * **What goes to `@#channel` is not in the channel's history**, which all its members can read.
 * **A message of several lines is one message**: one msgid, one line against slow mode, all or
   nothing. A batch of one line is sent on as the plain message that it is. Between its lines only
@@ -105,6 +108,38 @@ choice:
 * **WHOIS takes one nickname** (TARGMAX): of a list the first is told about.
 * **LIST conditions** may be mixed with names and masks in either parameter: all the conditions
   must hold, and one of the names and masks. Something that is no condition is a name.
+* **A `display-name` is decoration.** It comes by METADATA alone: every line's source, NAMES, WHO
+  and the `account` tag have the account's name, which nobody can change. A client that shows a
+  display name should show the account's name with it, for two people may have the same.
+* **The metadata of a channel is for its members**, and for moderators who may know of it; to
+  others the target does not exist. It belongs to the channel whatever its name is, and what
+  somebody tells goes with the account. Operators of the channel may set it. Moderators of the
+  server may remove what others than administrators tell; nobody may set that.
+* **A key that was removed is told as `METADATA <target> <key> *`** without a value, for an empty
+  one is a value. CLEAR answers with what the values were. `before-connect` is not offered.
+* **Read markers** are kept for channels by what never changes of them and survive PART. A channel
+  that one is not in is answered about as one that is not there: `INVALID_PARAMS`.
+"""
+
+
+_UNREAD = """\
+With the capability `securechat.internal/unread` the server tells at login how much is unread, so
+that a client need not ask for all of it to know. The name is in a domain that is reserved for
+private use, so nobody else can come to own it.
+
+* `UNREAD <target> <messages> <mentions>` comes after the JOIN, the names and whatever is replayed
+  of every channel: for each channel, also where nothing is unread, and for each person from whom
+  something is. What is said meanwhile comes behind these lines and is not counted in them.
+* `UNREAD [<target>]` asks for it at any other time: for one channel or person, or for all as at
+  login. The answer for what one may not read is `FAIL UNREAD INVALID_TARGET <target>`, whether or
+  not it is there.
+* Counted are the PRIVMSGs and NOTICEs behind the read marker (`MARKREAD`); where there is none,
+  those since the last JOIN, in the lobby and with people those since the account was made. One's
+  own messages do not count, and neither does what was redacted.
+* A mention is a message with the account's name as a word, in any case: `Alice:` and `@alice` name
+  alice, `alice-jane` and `malice` do not.
+* `max` in the capability's value is how many messages of a conversation are looked at, the newest:
+  as a count it means that many or more.
 """
 
 
@@ -163,6 +198,8 @@ async def protocol_document() -> str:
                     if row.kind in (int, float) and row.name != "port"
                 ),
             ),
+            "## Unread counts\n",
+            _UNREAD,
             "## Deviations and choices\n",
             _DEVIATIONS,
         ]

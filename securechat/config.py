@@ -204,6 +204,10 @@ class Settings:
     search_burst: int = declare(10, "Searches before that rate holds.")
     joins_per_second: float = declare(1.0, "The same for each channel joined.", unit="per second")
     join_burst: int = declare(30, "Channels joined before that rate holds.")
+    metadata_changes_per_second: float = declare(
+        0.5, "The same for each change of METADATA, which is refused past it.", unit="per second"
+    )
+    metadata_change_burst: int = declare(20, "Such changes before that rate holds.")
     gather_milliseconds: int = declare(
         10,
         "Time between two sends to more than 64 sessions; what is said meanwhile goes together.",

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from securechat.protocol.framing import LINE_BYTES_MAX, truncate
 from securechat.protocol.message import Message
+from securechat.protocol.metadata import CAPABILITY_VALUE as METADATA_CAPABILITY_VALUE
 from securechat.protocol.replies import ERR_INVALIDCAPCMD, ERR_NEEDMOREPARAMS, in_lines
 
 
@@ -38,6 +39,7 @@ CAPABILITIES: tuple[Capability, ...] = (
     Capability("draft/extended-isupport", "extensions/extended-isupport"),
     Capability("draft/message-edit", "extensions/message-edit (pull request 425)"),
     Capability("draft/message-redaction", "extensions/message-redaction"),
+    Capability("draft/metadata-2", "extensions/metadata", METADATA_CAPABILITY_VALUE),
     Capability("draft/multiline", "extensions/multiline", "max-bytes=16384,max-lines=100"),
     Capability("draft/pre-away", "extensions/pre-away"),
     Capability("draft/read-marker", "extensions/read-marker"),
@@ -78,6 +80,7 @@ LABELED_RESPONSE = BITS["labeled-response"]
 MESSAGE_EDIT = BITS["draft/message-edit"]
 MESSAGE_REDACTION = BITS["draft/message-redaction"]
 MESSAGE_TAGS = BITS["message-tags"]
+METADATA = BITS["draft/metadata-2"]
 MULTILINE = BITS["draft/multiline"]
 MULTI_PREFIX = BITS["multi-prefix"]
 NO_IMPLICIT_NAMES = BITS["no-implicit-names"]

@@ -77,6 +77,7 @@ async def arrive(server: Server, session: Session) -> None:
                 show_join(room, user, seen(server, user, "JOIN", room.name), None)
             room.enter(user)
         monitors.tell(server, user, replies.RPL_MONONLINE(text=user.source))
+        server.metadata.introduce(user, user.rooms.values())
     session.send(*welcome(server, session))
     for room in user.rooms.values():
         room.attach(session)
@@ -97,6 +98,7 @@ def depart(server: Server, session: Session, reason: str) -> None:
         room.detach(session)
     user.sessions.pop(session, None)
     monitors.forget(server, session)
+    server.metadata.forget(session)
     if server.directory.users.get(user.key) is not user:
         return
     if user.sessions:

@@ -19,6 +19,7 @@ from securechat.server.gate import Gate
 from securechat.server.journal import Journal
 from securechat.server.limits import AddressLimits
 from securechat.server.markers import Markers
+from securechat.server.metadata import Metadata
 from securechat.server.outbox import Flusher
 from securechat.server.record_writer import RecordWriter
 from securechat.server.room import Room
@@ -66,6 +67,7 @@ class Server:
     devices: Devices
     records: RecordWriter
     markers: Markers
+    metadata: Metadata
     started_ms: int
     now_ms: Callable[[], int] = wall_clock_ms
     sessions: dict[Session, None] = field(default_factory=dict)

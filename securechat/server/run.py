@@ -27,6 +27,7 @@ from securechat.server.ids import Ids
 from securechat.server.journal import Journal
 from securechat.server.limits import AddressLimits, LoginLimits
 from securechat.server.markers import Markers
+from securechat.server.metadata import Metadata
 from securechat.server.outbox import Flusher
 from securechat.server.record_writer import RecordWriter
 from securechat.server.retention import watch_retention
@@ -64,6 +65,8 @@ async def make_server(
     records = RecordWriter(store)
     markers = Markers(records, directory)
     await markers.load(store)
+    metadata = Metadata(directory, settings)
+    await metadata.load(store)
     return Server(
         settings=settings,
         store=store,
@@ -93,6 +96,7 @@ async def make_server(
         devices=Devices(store, now_ms),
         records=records,
         markers=markers,
+        metadata=metadata,
         started_ms=now_ms(),
         now_ms=now_ms,
     )

@@ -38,7 +38,7 @@ REASON_BYTES_MAX = 255
 
 
 def welcome(server: Server, session: Session) -> list[str]:
-    """Return 001 to 005, LUSERS and the MOTD, as lines without CR LF."""
+    """Return 001 to 005, LUSERS, own metadata and the MOTD, as lines without CR LF."""
     settings, user = server.settings, session.user
     version = f"securechat-{securechat.__version__}"
     started = datetime.fromtimestamp(server.started_ms / 1000, UTC).isoformat(" ", "seconds")
@@ -48,11 +48,13 @@ def welcome(server: Server, session: Session) -> list[str]:
         replies.RPL_CREATED(text=f"This server was started {started}"),
         replies.RPL_MYINFO(*_myinfo(settings.server_name, version)),
     ]
-    after = [*lusers(server, session), *motd(server)]
     return [
         *(reply.line(settings.server_name, user.name) for reply in greeting),
         *isupport(server, session),
-        *(reply.line(settings.server_name, user.name) for reply in after),
+        *(reply.line(settings.server_name, user.name) for reply in lusers(server, session)),
+        # Before the end of the MOTD (metadata, "Notifications").
+        *server.metadata.own_lines(session),
+        *(reply.line(settings.server_name, user.name) for reply in motd(server)),
     ]
 
 

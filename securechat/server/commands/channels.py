@@ -57,6 +57,7 @@ async def join(server: Server, session: Session, message: Message) -> None:
         await session.settled()
         joined = server.directory.room(name)
         if joined is not None and was_outside:
+            server.metadata.entered(session.user, joined, session)
             await replay_room(server, session, joined)
 
 

@@ -39,10 +39,12 @@ def _add(server: Server, session: Session, names: list[str]) -> None:
     for place, name in enumerate(names):
         if limit and len(session.monitored) >= limit and fold(name) not in session.monitored:
             _status(server, session, names[:place])
+            session.send(*server.metadata.monitored_lines(session, names[:place]))
             session.reply(replies.ERR_MONLISTFULL(str(limit), ",".join(names[place:])))
             return
         monitors.add(server, session, fold(name), name)
     _status(server, session, names)
+    session.send(*server.metadata.monitored_lines(session, names))
 
 
 def _status(server: Server, session: Session, names: Iterable[str]) -> None:

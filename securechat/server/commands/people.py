@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from itertools import islice
 
 from securechat.protocol import replies
-from securechat.protocol.capabilities import MULTI_PREFIX
+from securechat.protocol.capabilities import METADATA, MULTI_PREFIX
 from securechat.protocol.framing import LINE_BYTES_MAX
 from securechat.protocol.masks import matches
 from securechat.protocol.message import Message
@@ -22,6 +22,8 @@ from securechat.server.room import User
 from securechat.server.session import Session
 
 USERHOST_NAMES_MAX = 5
+WHOIS_KEYS = ("display-name", "pronouns", "status", "homepage")
+"""The metadata that WHOIS shows."""
 
 
 async def whois(server: Server, session: Session, message: Message) -> None:
@@ -60,6 +62,13 @@ def _whois(server: Server, session: Session, user: User) -> list[Reply]:
         addresses = dict.fromkeys(as_parameter(own.address) for own in user.sessions)
         answers += [replies.RPL_WHOISACTUALLY(nick, address) for address in addresses]
     answers.append(replies.RPL_WHOISSECURE(nick))
+    if session.enabled & METADATA:
+        values = server.metadata.of(user.account_id)
+        answers += [
+            replies.RPL_WHOISKEYVALUE(nick, key, "*", text=values[key])
+            for key in WHOIS_KEYS
+            if key in values
+        ]
     if user.away:
         answers.append(replies.RPL_AWAY(nick, text=user.away))
     idle = str(idle_seconds(session, user))
