@@ -10,11 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Unpack
 
 import click
 import trio
 
 from securechat.cli.common import Program, run, say
+from securechat.cli.searching import Search, SearchOptions, search_options
 from securechat.client.commands import COMMANDS, Wrong, as_channel
 from securechat.client.connection import DEFAULT_PORT, connect
 from securechat.client.lines import visible
@@ -93,6 +95,7 @@ def _channel(context: click.Context, parameter: click.Parameter, value: str | No
     metavar="FILE",
     help="The first line of FILE is the password.",
 )
+@search_options
 @click.version_option(package_name="securechat")
 def main(
     address: Address,
@@ -102,6 +105,7 @@ def main(
     as_json: bool,
     password_stdin: bool,
     password_file: Path | None,
+    **searching: Unpack[SearchOptions],
 ) -> None:
     """Chat on a SecureChat server.
 
@@ -110,18 +114,23 @@ def main(
 
         echo done | securechat-client alice@chat.example --password-file secret
 
+    With --search, nothing is said: what was found is printed.
+
     The account is the one before the @, or your login name. The exit status is 0 when everything
     was said and stored, 1 when something failed, 2 for wrong usage.
     """
     del plain  # the line mode is the only one so far
     if password_stdin and password_file:
         raise click.UsageError("--password-stdin and --password-file exclude each other.")
+    search = Search.of(searching)
     account = address.account or _login_name()
     password = _password(account, address.host, password_stdin, password_file)
     options = Options(channel=channel, json=as_json)
     terminal = sys.stdin.isatty() and sys.stdout.isatty() and not as_json
 
     async def chat() -> bool:
+        if search is not None:
+            return await _search(address, account, password, cafile, search, as_json)
         return await _chat(address, account, password, cafile, options, terminal)
 
     try:
@@ -163,6 +172,27 @@ def _has_terminal() -> bool:
         os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
     except OSError:
         return False
+    return True
+
+
+async def _search(
+    address: Address,
+    account: str,
+    password: str,
+    cafile: Path | None,
+    search: Search,
+    as_json: bool,
+) -> bool:
+    """Connect, show what is found, and leave."""
+    async with connect(
+        address.host,
+        address.port,
+        account=account,
+        password=password,
+        cafile=cafile,
+        reconnect=False,
+    ) as client:
+        await search.run(client, StdStreams(), json=as_json)
     return True
 
 

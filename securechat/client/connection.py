@@ -41,17 +41,18 @@ import trio
 
 from securechat.client.channels import Channel
 from securechat.client.core import Core, HistoryJob, Server, Slot
-from securechat.client.errors import HistoryUnavailable, NotSent
+from securechat.client.errors import HistoryUnavailable, NotSent, SearchFailed
 from securechat.client.events import Event, Said
 from securechat.client.groups import unwrapped
 from securechat.client.ownlines import OwnLines, Undelivered
 from securechat.client.ownlines import action as as_action
 from securechat.client.reach import Dial, dial_tls
-from securechat.client.state import ClientState
+from securechat.client.state import SEARCH, ClientState
+from securechat.client.timeline import wire_time
 from securechat.client.trust import choose
 from securechat.errors import ConnectionLost
 from securechat.protocol.framing import split_text
-from securechat.protocol.message import Message
+from securechat.protocol.message import Message, format_tags
 from securechat.protocol.names import fold
 
 DEFAULT_PORT = 6697
@@ -275,6 +276,46 @@ class Client:
         await job.done.wait()  # ends with the session at the latest
         if job.error is not None:
             raise job.error
+        return job.messages
+
+    async def search(
+        self,
+        text: str = "",
+        *,
+        conversation: str = "",
+        sender: str = "",
+        after: datetime | None = None,
+        before: datetime | None = None,
+        limit: int = 50,
+    ) -> tuple[Said, ...]:
+        """Search what was said, on the server; return what was found, oldest first.
+
+        What all of it must have in common: the words of ``text`` (those within double quotes next
+        to each other, one that ends with ``*`` is the beginning of a word), the ``conversation``,
+        a channel or a person, and the ``sender``. ``after`` and ``before`` are moments with their
+        time zone. Of more than ``limit`` hits the newest are returned, with ``after`` the oldest.
+
+        They are not told as events. Raises ``SearchFailed``.
+        """
+        core = self._core
+        if core.session is None or not core.state.can_search:
+            raise SearchFailed("There is no search without a connection that offers it.")
+        wanted = {
+            "in": conversation,
+            "from": sender,
+            "after": wire_time(after) if after else "",
+            "before": wire_time(before) if before else "",
+            "limit": str(limit),
+            "text": text,
+        }
+        request = Message("SEARCH", (format_tags({k: v for k, v in wanted.items() if v}),))
+        if len(request.encode()) > core.state.line_bytes_max:
+            raise SearchFailed("That is more than fits into one line: search for fewer words.")
+        job = HistoryJob(SEARCH, request)
+        core.fetch(job)
+        await job.done.wait()  # ends with the session at the latest
+        if job.error is not None:
+            raise SearchFailed(str(job.error))
         return job.messages
 
     async def quit(self, reason: str = "") -> None:

@@ -52,5 +52,9 @@ class JoinRefused(SecureChatError):
         self.code = code
 
 
+class SearchFailed(SecureChatError):
+    """The server did not search, or there is none that does; the text says why."""
+
+
 class HistoryUnavailable(SecureChatError):
     """The server did not give the history of a conversation; the text says why."""

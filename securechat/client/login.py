@@ -29,6 +29,7 @@ WANTED = (
     "message-tags",
     "multi-prefix",
     "server-time",
+    "soju.im/search",
     "standard-replies",
 )
 

@@ -6,8 +6,8 @@ one and keeps what must survive a break, which is how far every conversation was
 (:mod:`~securechat.client.ownlines`).
 
 Follows the Modern IRC Client Protocol and IRCv3 ``message-tags``, ``server-time``, ``batch``,
-``echo-message``, ``labeled-response``, ``standard-replies``, ``cap-notify``, ``away-notify`` and
-``chathistory``. A message that is malformed or of no interest has no effect.
+``echo-message``, ``labeled-response``, ``standard-replies``, ``cap-notify``, ``away-notify``,
+``chathistory`` and ``soju.im/search``. A message that is malformed or of no interest has no effect.
 """
 
 from __future__ import annotations
@@ -28,6 +28,9 @@ from securechat.protocol.names import fold
 HISTORY_PAGE_MAX = 100
 _HISTORY_NEEDS = frozenset({"draft/chathistory", "batch", "message-tags", "server-time"})
 _HISTORY, _TARGETS = "chathistory", "draft/chathistory-targets"
+_SEARCH_NEEDS = frozenset({"soju.im/search", "batch", "message-tags", "server-time"})
+SEARCH = "soju.im/search"
+"""Stands for a conversation where what is out is a search in all of them."""
 
 # Numerics that say nothing to people, or that are told in another way.
 _SILENT = frozenset(
@@ -40,7 +43,7 @@ _SILENT = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The answer to a CHATHISTORY request: messages in order, or ``error`` and none.
+    """The answer to a CHATHISTORY or SEARCH request: messages in order, or ``error`` and none.
 
     For ``TARGETS``, ``targets`` holds the conversations instead.
     """
@@ -56,7 +59,7 @@ class ClientState:
 
     ``outgoing`` fills with what must be sent, ``outcomes`` with what became of own lines, and
     ``page`` holds the answer to the one history request that ``history_of`` says is out (a
-    conversation, or ``*`` for TARGETS); the driver takes all three.
+    conversation, ``*`` for TARGETS, or ``SEARCH``); the driver takes all three.
     """
 
     nick: str
@@ -119,6 +122,11 @@ class ClientState:
         return min(limit or HISTORY_PAGE_MAX, HISTORY_PAGE_MAX)
 
     @property
+    def can_search(self) -> bool:
+        """Whether this server searches, and tells all that its answer needs."""
+        return self.capabilities >= _SEARCH_NEEDS
+
+    @property
     def line_bytes_max(self) -> int:
         """How long a line may be on this server, with its CR LF."""
         value = self.isupport.get("LINELEN", "")
@@ -128,7 +136,8 @@ class ClientState:
 
     def _batch(self, batch: Batch, now: datetime) -> list[Event]:
         inner = (item for item in batch.items if isinstance(item, Batch))
-        history = next((one for one in (batch, *inner) if one.kind in (_HISTORY, _TARGETS)), None)
+        kinds = (_HISTORY, _TARGETS, SEARCH)
+        history = next((one for one in (batch, *inner) if one.kind in kinds), None)
         if history is None:
             return [
                 event
@@ -146,12 +155,23 @@ class ClientState:
             if message.command in ("PRIVMSG", "NOTICE")
             and (said := self._said(message, _time_of(message, now), history=True)) is not None
         )
+        if history.kind == SEARCH:
+            if self.history_of == SEARCH:
+                self._answer(Page(saids))
+            return []
         target = history.params[0] if history.params else ""
         if self.history_of is not None and fold(target) == fold(self.history_of):
             self._answer(Page(saids))
             return []
         # Replayed by a server of its own accord.
         return [event for said in saids for event in self.timeline.live(said)]
+
+    @property
+    def _asked(self) -> str | None:
+        """The command of the request that is out."""
+        if self.history_of is None:
+            return None
+        return "SEARCH" if self.history_of == SEARCH else "CHATHISTORY"
 
     def _answer(self, page: Page) -> None:
         self.page = page
@@ -218,7 +238,7 @@ class ClientState:
         command, code, *context = message.params[:-1]
         text = message.params[-1]
         command = command.upper()
-        if command == "CHATHISTORY" and self.history_of is not None:
+        if command == self._asked:
             self._answer(Page(error=text))
             return []
         if command in ("PRIVMSG", "NOTICE"):
@@ -244,7 +264,7 @@ class ClientState:
         if code[0] not in "45":
             return [events.Reply(time=time, code=code, params=params)]
         about, text = params[:-1], params[-1]
-        if code == "421" and about == ("CHATHISTORY",) and self.history_of is not None:
+        if code == "421" and about == (self._asked,):
             self._answer(Page(error=text))
             return []
         self._refused(code, text, about, "", label)

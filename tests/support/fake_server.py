@@ -1,9 +1,9 @@
 """A small server for tests of the client: written from the specifications, all in memory.
 
 It speaks just enough: CAP, SASL PLAIN, the burst, JOIN, PART, PRIVMSG, NOTICE, TOPIC, NAMES, WHO,
-AWAY, CHATHISTORY (LATEST, BEFORE, AFTER, TARGETS), PING and QUIT. Its clock is a counter: every
-message is a millisecond later than the one before. Tests change its attributes to make it behave
-badly, and break its connections.
+AWAY, CHATHISTORY (LATEST, BEFORE, AFTER, TARGETS), SEARCH, PING and QUIT. Its clock is a counter:
+every message is a millisecond later than the one before. Tests change its attributes to make it
+behave badly, and break its connections.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import trio
 from securechat.client.reach import Dial
 from securechat.errors import ConnectionLost
 from securechat.protocol.framing import LineBuffer
-from securechat.protocol.message import Message, parse
+from securechat.protocol.message import Message, parse, parse_tags
 from securechat.protocol.names import fold
 from securechat.transport.base import Link
 from securechat.transport.memory import MemoryWire, PlainLink, memory_wires
@@ -27,7 +27,7 @@ EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 CAPABILITIES = " ".join(
     [
         *("sasl=PLAIN", "account-tag", "batch", "cap-notify", "draft/chathistory"),
-        *("echo-message", "message-tags", "server-time"),
+        *("echo-message", "message-tags", "server-time", "soju.im/search"),
     ]
 )
 
@@ -359,6 +359,20 @@ class FakeSession:
         self.send(f":fake.example BATCH +{reference} chathistory {target}")
         for row in rows:
             self.send(row.line(batch=reference))
+        self.send(f":fake.example BATCH -{reference}")
+
+    def on_search(self, message: Message) -> None:
+        """Find by whole texts, whatever else is asked for; and refuse to find nothing."""
+        wanted = parse_tags(message.params[0])
+        if "text" not in wanted:
+            self.send("FAIL SEARCH INVALID_PARAMS text :Say what to search for")
+            return
+        self.batches += 1
+        reference = f"b{self.batches}"
+        self.send(f":fake.example BATCH +{reference} soju.im/search")
+        for row in self.server.kept:
+            if wanted["text"] in row.text:
+                self.send(row.line(batch=reference))
         self.send(f":fake.example BATCH -{reference}")
 
     def compare(self, row: Kept, selector: str) -> int:
