@@ -47,10 +47,7 @@ def faults(folder: Path, parsers: Mapping[str, Parser], *, stage: Stage) -> Iter
         stage("the records")
         yield from _limited(_records(database, parsers))
     stage("the search index")
-    try:
-        yield from disagreements(folder)
-    except sqlite3.Error as error:
-        yield f"The search index cannot be read: {error}."
+    yield from disagreements(folder)
 
 
 def _damages(database: sqlite3.Connection) -> list[str]:
