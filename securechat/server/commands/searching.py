@@ -162,7 +162,7 @@ COMMANDS = (
         params_min=1,
         usage="<attribute>=<value>[;<attribute>=<value>…]",
         help="Find messages by their words (text), where (in), by whom (from), when (after, "
-        "before), and at most how many (limit). Write \\s for a space: "
-        "SEARCH in=#lobby;text=lost\\skey",
+        "before), and at most how many (limit). Write \\s for a space, as in "
+        "in=#lobby;text=lost\\skey.",
     ),
 )
