@@ -6,8 +6,9 @@ from then on whenever its live sessions must end: a new password, disabled, remo
 and made again. A rehash with new parameters leaves it alone.
 
 Each account has a random ``id`` of its own. Removing one leaves its messages in the history under
-its name; whatever belongs to an account (memberships, roles, read markers, direct messages) is to
-be kept or checked by the id, so that somebody who gets the same name later inherits nothing.
+its name, and takes along what is noted for it alone; whatever belongs to an account (memberships,
+roles, read markers, direct messages) is to be kept or checked by the id, so that somebody who gets
+the same name later inherits nothing.
 
 Whoever changes accounts has a name (``by``): each change is then in the audit log, in one step.
 
@@ -31,6 +32,10 @@ from securechat.store.contract import Change, Record, Store
 
 KIND = "account"
 LOGIN_KIND = "login"
+
+# What goes with an account: records under its key, and records under its key and something else.
+_OWN_KINDS = ("bot", "metadata")
+_LISTED_KINDS = ("device", "dialog", "marker")
 
 ADMIN, MODERATOR, MEMBER = ROLES = ("admin", "moderator", "member")
 """What an account may do on the whole server, the most first."""
@@ -314,7 +319,10 @@ class Accounts:
             return
 
     async def remove(self, name: str) -> Account:
-        """Remove an account and return what it was; its messages stay. Raises ``UserError``."""
+        """Remove an account and what was noted about it, and return what it was.
+
+        Its messages stay. Raises ``UserError``.
+        """
         while True:
             account = await self.named(name)
             try:
@@ -322,12 +330,20 @@ class Accounts:
                     [
                         Change(KIND, account.key, None, expected=account.version),
                         Change(LOGIN_KIND, account.key, None),
+                        *await self._belongings(account.key),
                         *self._audited("remove account", account),
                     ]
                 )
             except Conflict:
                 continue  # somebody else was quicker: look at it again
             return account
+
+    async def _belongings(self, key: str) -> Sequence[Change]:
+        """Return what removes the records that are an account's alone."""
+        found = [await self._store.get(kind, key) for kind in _OWN_KINDS]
+        for kind in _LISTED_KINDS:
+            found += await self._store.scan(kind, f"{key} ")
+        return [Change(record.kind, record.key, None) for record in found if record is not None]
 
     async def _change(
         self,

@@ -354,3 +354,15 @@ def test_no_credential_is_ever_valid_again(
                     assert after.credential not in ended
 
     trio.run(walk)
+
+
+async def test_what_is_noted_for_an_account_goes_with_it(
+    accounts: Accounts, store: SQLiteStore
+) -> None:
+    """Its own records and no others', however alike the names are."""
+    await accounts.add_all([NewAccount("al", "hash"), NewAccount("al-2", "hash")])
+    names = {"metadata": ("al", "al-2"), "marker": ("al #lobby", "al al-2", "al-2 #lobby")}
+    await store.put([Change(kind, key, {"x": 1}) for kind, keys in names.items() for key in keys])
+    await accounts.remove("Al")
+    assert [record.key for record in await store.scan("metadata")] == ["al-2"]
+    assert [record.key for record in await store.scan("marker")] == ["al-2 #lobby"]
