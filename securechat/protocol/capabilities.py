@@ -51,7 +51,7 @@ CAPABILITIES: tuple[Capability, ...] = (
     Capability("message-tags", "extensions/message-tags"),
     Capability("multi-prefix", "extensions/multi-prefix"),
     Capability("no-implicit-names", "extensions/no-implicit-names"),
-    Capability("securechat.internal/unread", "docs/protocol.md, \"Unread counts\"", "max=1000"),
+    Capability("securechat.internal/unread", "SecureChat: Unread counts, below", "max=1000"),
     Capability("server-time", "extensions/server-time"),
     Capability("setname", "extensions/setname"),
     Capability("soju.im/account-required", "soju: doc/ext/account-required"),

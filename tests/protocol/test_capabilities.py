@@ -60,7 +60,7 @@ def many(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_the_table_names_each_capability_once_with_its_specification() -> None:
     assert len(set(NAMES)) == len(NAMES)
-    assert all(re.match(r"extensions/|soju: |ZNC: ", row.specification) for row in CAPABILITIES)
+    assert all(re.match(r"extensions/|soju: |ZNC: |SecureChat: ", row.specification) for row in CAPABILITIES)
 
 
 @pytest.mark.parametrize("name", NAMES)
