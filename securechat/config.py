@@ -145,6 +145,11 @@ class Settings:
         5.0, "Time for everybody's last lines when stopping.", unit="seconds", zero=NO_DEADLINE
     )
 
+    # What is kept.
+    audit_days: int = declare(
+        400, "How long the audit log tells of an act.", unit="days", zero="for ever"
+    )
+
     # Connections. An address is one IPv4 address or one IPv6 /64 network.
     connections_per_address: int = declare(16, "Open at once from one address.")
     new_connections_per_address: int = declare(

@@ -29,6 +29,7 @@ from securechat.server.outbox import Flusher
 from securechat.server.room import CHANNEL_RECORD, Room
 from securechat.server.watchers import (
     forget_old_limits,
+    watch_audit,
     watch_changes,
     watch_expiry,
     watch_silence,
@@ -134,6 +135,7 @@ async def running(server: Server) -> AsyncIterator[Running]:
         core.start_soon(watch_silence, server)
         core.start_soon(watch_changes, server, mark)
         core.start_soon(watch_expiry, server)
+        core.start_soon(watch_audit, server)
         core.start_soon(forget_old_limits, server)
         async with trio.open_nursery() as connections:
             current = Running(server, connections)
