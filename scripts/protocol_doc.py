@@ -46,7 +46,7 @@ choice:
 * **Case mapping is `ascii`.** Account names are ASCII; channel names may be any UTF-8 and are
   told apart by their letters outside of A-Z exactly.
 * **Nothing is cut in silence.** A message that relaying would make longer than 512 bytes is
-  refused with 417. Lines that are not UTF-8 are refused with `FAIL * INVALID_UTF8`.
+  refused with 417. Lines that are not UTF-8 are refused with `FAIL … INVALID_UTF8`.
 * **What is announced is committed.** The answers to a command wait until what it changed is on
   disk; a failure to store is `FAIL <command> NOT_STORED`, and nobody has seen the message.
 * **Several sessions are one user.** JOIN, PART and TOPIC concern the account. The others see

@@ -27,7 +27,7 @@ from securechat.protocol import registration as gate_effects
 from securechat.protocol.framing import LINE_BYTES_MAX, BadLine, Fault, LineBuffer, truncate
 from securechat.protocol.message import parse
 from securechat.protocol.registration import Effect, Registration
-from securechat.protocol.replies import ERR_INPUTTOOLONG
+from securechat.protocol.replies import ERR_INPUTTOOLONG, fail
 from securechat.server import arrivals
 from securechat.server.commands.table import dispatch
 from securechat.server.context import Server
@@ -173,8 +173,8 @@ class _Login:
             nick = registration.nick or "*"
             if line.fault is Fault.TOO_LONG:
                 return [gate_effects.Send(ERR_INPUTTOOLONG().line(registration.server, nick))]
-            text = f":{registration.server} FAIL * INVALID_UTF8 :Message rejected: it is not UTF-8"
-            return [gate_effects.Send(text)]
+            reply = fail(line.command, "INVALID_UTF8", text="Message rejected: it is not UTF-8")
+            return [gate_effects.Send(reply.line(registration.server, nick))]
         try:
             return registration.handle(parse(line))
         except MessageError:

@@ -113,4 +113,4 @@ async def _refuse(session: Session, *answers: Reply) -> None:
 def _bad_line(line: BadLine) -> Reply:
     if line.fault is Fault.TOO_LONG:
         return replies.ERR_INPUTTOOLONG()
-    return fail("*", "INVALID_UTF8", text="Message rejected: it is not UTF-8")
+    return fail(line.command, "INVALID_UTF8", text="Message rejected: it is not UTF-8")
