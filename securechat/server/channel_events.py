@@ -15,7 +15,7 @@ from securechat.protocol.modes import NEW_CHANNEL, PREFIXES, Kind, parse_changes
 from securechat.protocol.names import fold
 from securechat.server.directory import Directory
 from securechat.server.journal import Journal
-from securechat.server.rendering import render, render_join
+from securechat.server.rendering import render_join
 from securechat.server.room import Invitation, Member, Room
 from securechat.server.session import Session
 from securechat.server.showing import answered, is_outside, named, put, show, show_join
@@ -85,7 +85,7 @@ class ChannelEvents:
         user = room.present.get(event.account)
         if user is not None:
             if self._directory.is_quiet(room):
-                _give(event, list(user.sessions), origin)
+                put(event, user.sessions, origin)
             else:
                 show(room, event, origin)
             room.leave(user)
@@ -123,7 +123,7 @@ class ChannelEvents:
         outside = [origin] if origin is not None and is_outside(room, origin) else []
         self._directory.rename(room, name)
         knowing = [item for item in (*room.sessions(), *outside) if item.enabled & CHANNEL_RENAME]
-        _give(event, knowing, origin)
+        put(event, knowing, origin)
         if same:
             return
         for user in room.present.values():
@@ -131,7 +131,7 @@ class ChannelEvents:
             come = replace(left, kind="JOIN", target=name, text="")
             for session in user.sessions:
                 if not session.enabled & CHANNEL_RENAME:
-                    _give(left, [session], origin)
+                    put(left, [session], origin)
                     joined = render_join(come, session.shape, user.realname).decode().rstrip("\r\n")
                     lines = (joined, *entry_lines(session, room))
                     if session is origin:
@@ -187,12 +187,3 @@ _IN_ROOM: Mapping[str, Callable[[Room, Event, Session | None], None]] = {
 def role_after(role: str, letter: str, adding: bool) -> str:
     """Return a member's roles, the highest first, with one more or one less."""
     return "".join(item for item in PREFIXES if (adding if item == letter else item in role))
-
-
-def _give(event: Event, sessions: list[Session], origin: Session | None) -> None:
-    for session in sessions:
-        data = render(event, session.shape)
-        if session is origin:
-            session.receive_own(data)
-        else:
-            session.outbox.put(data)

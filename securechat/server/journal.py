@@ -63,13 +63,18 @@ class Journal:
         user = session.user
         tags = tags or {}
         if user.bot:
-            tags = {**tags, BOT_TAG: ""}
+            # Before the client's own tags, which may not push it past the limit (message-tags).
+            tags = {BOT_TAG: "", **tags}
         event = Event(msgid, time_ms, kind, user.key, user.source, conversation, target, text, tags)
         self._origins[msgid] = session
         self.turns.begin(msgid, claims or {})
         session.posted()
         self._queue.append(Entry(event, changes))
         self._wake.set()
+
+    def stamp(self) -> tuple[str, int]:
+        """Return a msgid and a time, in milliseconds, for what is shown and not kept."""
+        return self._ids.next()
 
     def post_own(
         self,

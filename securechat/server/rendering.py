@@ -23,8 +23,8 @@ from securechat.store.contract import Event
 
 SHAPE_MASK = MESSAGE_TAGS | SERVER_TIME | ACCOUNT_TAG | EXTENDED_JOIN
 
-_TEXT_ALWAYS = frozenset({"PRIVMSG", "NOTICE", "TOPIC"})
-_TEXT_IF_ANY = frozenset({"PART", "QUIT"})
+_TEXT_ALWAYS = frozenset({"PRIVMSG", "NOTICE", "TOPIC", "SETNAME", "WALLOPS", "KILL"})
+_TEXT_IF_ANY = frozenset({"PART", "QUIT", "AWAY"})
 # The text of these is the rest of their line as it stands.
 _REST = frozenset({"KICK", "MODE", "RENAME"})
 

@@ -121,10 +121,12 @@ class User:
     def refresh_away(self) -> bool:
         """Follow the sessions: away when all of them are; return whether that changed.
 
-        What a person wrote counts before ``*``, which only says that nobody is there (pre-away).
+        The latest text counts, and what a person wrote before ``*``, which only says that nobody
+        is there (pre-away).
         """
         before = self.away
-        texts = [session.away for session in self.sessions]
+        by_age = sorted(self.sessions, key=lambda session: session.away_since)
+        texts = [session.away for session in by_age]
         written = [text for text in texts if text != "*"]
         self.away = (written or texts or [""])[-1] if all(texts) else ""
         return self.away != before

@@ -45,6 +45,7 @@ class Session:
         "_settled",
         "address",
         "away",
+        "away_since",
         "budgets",
         "credential",
         "end",
@@ -89,6 +90,7 @@ class Session:
         self.end = end
         self.shape = negotiation.enabled & SHAPE_MASK
         self.away = ""
+        self.away_since = now
         self.monitored: dict[str, str] = {}
         self._answers: list[str] | None = None
         self._places: list[int] = []

@@ -15,6 +15,7 @@ from securechat.server.commands.base import Command, Refused
 from securechat.server.context import Server
 from securechat.server.monitors import tell_watchers
 from securechat.server.session import Session
+from securechat.server.showing import put, seen
 from securechat.server.welcome import REALNAME_BYTES_MAX
 from securechat.server.welcome import isupport as isupport_of
 
@@ -57,6 +58,7 @@ async def away(server: Server, session: Session, message: Message) -> None:
     text = message.params[0] if message.params else ""
     limit = server.settings.away_bytes_max
     session.away = truncate(text, limit) if limit else text
+    session.away_since = session.heard_at
     session.reply(replies.RPL_NOWAWAY() if text else replies.RPL_UNAWAY())
     announce_away(server, session.user)
 
@@ -70,13 +72,9 @@ async def setname(server: Server, session: Session, message: Message) -> None:
             raise Refused(fail("SETNAME", "INVALID_REALNAME", text=text))
         return
     user.realname = name
-    line = f":{user.source} SETNAME :{name}"
-    for own in user.sessions:
-        if own is session and own.enabled & SETNAME:
-            own.send(line)
-        elif own.enabled & SETNAME:
-            own.push(line)
-    tell_watchers(server, user, line, SETNAME)
+    event = seen(server, user, "SETNAME", "", name)
+    put(event, (own for own in user.sessions if own.enabled & SETNAME), session)
+    tell_watchers(server, user, event, SETNAME)
 
 
 async def isupport(server: Server, session: Session, message: Message) -> None:

@@ -6,6 +6,9 @@ Modern IRC Client Protocol, "Sending Messages"; TAGMSG and client-only tags by I
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+
 from securechat.protocol import replies
 from securechat.protocol.capabilities import ECHO_MESSAGE, MESSAGE_TAGS, SELF_MESSAGE
 from securechat.protocol.framing import LINE_BYTES_MAX
@@ -15,12 +18,11 @@ from securechat.protocol.replies import Reply
 from securechat.server.commands.base import Command, Refused
 from securechat.server.commands.speaking import Audience, audience, is_for_a_room, keep_pace
 from securechat.server.context import Server
-from securechat.server.journal import BOT_TAG
 from securechat.server.rendering import render
 from securechat.server.room import User
 from securechat.server.session import Session
+from securechat.server.showing import put, seen
 from securechat.server.welcome import TARGETS_MAX
-from securechat.store.contract import Event
 
 
 async def privmsg(server: Server, session: Session, message: Message) -> None:
@@ -49,37 +51,34 @@ async def notice(server: Server, session: Session, message: Message) -> None:
 async def tagmsg(server: Server, session: Session, message: Message) -> None:
     if not message.params or not message.params[0]:
         raise Refused(replies.ERR_NORECIPIENT(text="No recipient given (TAGMSG)"))
-    tags = _client_tags(session, message)
-    if not tags:
-        return
-    if session.user.bot:
-        tags[BOT_TAG] = ""
+    if not session.enabled & MESSAGE_TAGS:
+        raise Refused(replies.ERR_UNKNOWNCOMMAND("TAGMSG"))  # the capability enables the command
     for name in _targets(message):
-        found = _find(server, session, name)
-        event = Event(
-            "",
-            server.now_ms(),
-            "TAGMSG",
-            session.user.key,
-            session.user.source,
-            "",
-            found.name,
-            tags=tags,
-        )
-        if isinstance(found, Audience):
-            recipients = dict.fromkeys((*found.sessions(session.user), session))
-        else:
-            own = (item for item in session.user.sessions if item.enabled & SELF_MESSAGE)
-            recipients = dict.fromkeys((*found.sessions, *own, session))
-        if not session.enabled & ECHO_MESSAGE:
-            recipients.pop(session, None)
-        for recipient in recipients:
-            if recipient.enabled & MESSAGE_TAGS:
-                data = render(event, recipient.shape)
-                if recipient is session:
-                    session.receive_own(data)
-                else:
-                    recipient.outbox.put(data)
+        try:
+            found = _find(server, session, name)
+        except Refused as refused:
+            session.reply(*refused.replies)
+            continue
+        msgid, time_ms = server.journal.stamp()
+        event = seen(server, session.user, "TAGMSG", found.name)
+        tags = {**event.tags, **_client_tags(session, message)}
+        event = replace(event, msgid=msgid, time_ms=time_ms, tags=tags)
+        if session.enabled & ECHO_MESSAGE:
+            session.receive_own(render(event, session.shape))
+        put(event, (item for item in _copies(session, found) if item.enabled & MESSAGE_TAGS))
+
+
+def _copies(session: Session, found: Audience | User) -> Iterator[Session]:
+    """Yield who gets a message besides the echo; for what is kept ``delivery.py`` does the same."""
+    user = session.user
+    if isinstance(found, Audience):
+        yield from (item for item in found.sessions(user) if item is not session)
+        return
+    yield from found.sessions
+    if found is not user:
+        for own in user.sessions:
+            if own is not session and own.enabled & (ECHO_MESSAGE | SELF_MESSAGE):
+                yield own
 
 
 def _targets(message: Message) -> list[str]:

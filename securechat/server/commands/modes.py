@@ -6,7 +6,6 @@ Modern IRC Client Protocol, "MODE message". What may be set, and by whom, is the
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from securechat.protocol import replies
@@ -42,6 +41,7 @@ from securechat.server.room import (
     member_key,
 )
 from securechat.server.session import Session
+from securechat.server.showing import put, seen
 from securechat.store.contract import Change
 
 _LISTS: dict[str, tuple[Numeric, Numeric]] = {
@@ -268,10 +268,7 @@ def _user_mode(server: Server, session: Session, message: Message) -> None:
         elif letter != "o":
             unknown = True
     for text in format_changes(done, LINE_BYTES_MAX):
-        line = f":{user.source} MODE {user.name} {text}"
-        for own in user.sessions:
-            tell: Callable[..., None] = own.send if own is session else own.push
-            tell(line)
+        put(seen(server, user, "MODE", user.name, text), user.sessions, session)
     if unknown:
         session.reply(replies.ERR_UMODEUNKNOWNFLAG())
 
