@@ -69,7 +69,8 @@ choice:
 * **Private channels do not exist for who is outside.** `+s` and `+i` hide a channel
   from NAMES, LIST, WHO, WHOIS, TOPIC, MODE and LUSERS; administrators see it. JOIN alone tells
   that the name is taken: 473 where there is `+i`, before any other reason.
-* **Channels last, and their roles with them.** A channel stays when nobody is in it. Its founder,
+* **Channels last, and their roles with them.** A channel stays when nobody is in it, until DROP:
+  then each member's client is told that its own user parts. Its founder,
   whom the first JOIN makes, is an operator again at every JOIN, is kept out by nothing and cannot
   be kicked or lose `o` by anybody but an administrator. Whoever leaves by PART gives other roles
   up; who only disconnects keeps them, and the others are shown them by MODE at the return.

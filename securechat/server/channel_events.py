@@ -38,6 +38,7 @@ class ChannelEvents:
             "INVITE": self._in_room(self._invite),
             "KICK": self._in_room(self._kick),
             "RENAME": self._in_room(self._rename),
+            "DROP": self._in_room(self._drop),
         }
 
     def _in_room(self, apply: Callable[[Room, Event, Session | None], None]) -> Apply:
@@ -138,6 +139,15 @@ class ChannelEvents:
                         session.send(*lines)
                     else:
                         session.push(*lines)
+
+    def _drop(self, room: Room, event: Event, origin: Session | None) -> None:
+        """Remove a room; each client is told that its own user left, and with that of no others."""
+        by = event.source.partition("!")[0]
+        text = f"{by} removed this channel" + (f": {event.text}" if event.text else "")
+        for user in room.present.values():
+            left = Event("", event.time_ms, "PART", user.key, user.source, "", room.name, text)
+            put(left, user.sessions, origin)
+        self._directory.drop(room)
 
 
 def _topic(room: Room, event: Event, origin: Session | None) -> None:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 CHANNEL_RECORD = "channel"
 MEMBER_RECORD = "member"
 INVITATION_RECORD = "invitation"
+# By id, what was a channel once: no other one may get that id, for the history goes by it.
+DROPPED_RECORD = "dropped"
 
 RANKS = {"": 0, "v": 1, "h": 2, "o": 3}
 """How high a role is. The founder is above all roles, and an administrator of the server, there

@@ -112,7 +112,8 @@ async def watch_expiry(server: Server) -> None:
             if room.modes.expired(server.now_ms()):
                 while await server.journal.turns.wait(room.id, alone=True):
                     pass
-                _remove_expired(server, room)
+                if room.id in server.directory.by_id:
+                    _remove_expired(server, room)
 
 
 def _remove_expired(server: Server, room: Room) -> None:

@@ -76,6 +76,7 @@ WHO c %tcuihsnfdlaor,1 | WHOIS n | WHOIS n n | WHOWAS n | USERHOST n n | ISON n 
 MONITOR + n,n | MONITOR - n | MONITOR L | MONITOR S | MONITOR C
 CHATHISTORY LATEST c * 5 | CHATHISTORY BEFORE c w 3 | CHATHISTORY AROUND c w 3
 CHATHISTORY BETWEEN c w w 7 | CHATHISTORY TARGETS w w 5 | CHATHISTORY LATEST n * w
+DROP c c :t | DROP #a #a | DROP #b #b | DROP c
 RENAME c c :t | RENAME c c | RENAME #a #b | RENAME #b #a | RENAME #a #A
 BAN c b d :t | BAN c n | UNBAN c b | UNBAN c n | MUTE c n d :t | UNMUTE c n | SLOWMODE c d
 SLOWMODE c | SETNAME :t | CAP LIST | CAP LS 302 | CAP REQ :p | CAP REQ :p p | CAP END | CAP w

@@ -260,3 +260,79 @@ async def test_a_kick_that_cannot_be_stored_changes_nothing(
         assert await bob.sync() == []
         assert "bob" in house.server.directory.rooms["#x"].members
         assert len(await alice.ask("KICK #x bob")) == 1
+
+
+async def test_what_meets_the_removal_of_a_channel(folder: Path, autojump_clock: MockClock) -> None:
+    """A message comes to nobody and its sender is told; who joins makes a new channel."""
+    names = (*NAMES, "erin")
+    async with shaky_house(folder, names) as (house, between):
+        alice, bob = await house.login("alice"), await house.login("bob")
+        carol, erin = await house.login("carol"), await house.login("erin")
+        await alice.ask("JOIN #x")
+        await bob.ask("JOIN #x")
+        await carol.ask("JOIN #x")
+        await alice.ask("MODE #x -n+o bob")
+        for person in (bob, carol, erin):
+            await person.sync()
+        other = await house.login("dave")
+        gate = between.closed["append"] = trio.Event()
+        await other.send("PRIVMSG #lobby :first")
+        await wait_all_tasks_blocked()
+        for person, line in (
+            (alice, "DROP #x #x"),
+            (bob, "PRIVMSG #x :too late"),
+            (carol, "NOTICE #x :too late"),
+            (erin, "JOIN #x"),
+            (other, "PRIVMSG @#x :too late"),
+        ):
+            await person.send(line)
+            await wait_all_tasks_blocked()
+        await bob.send("TOPIC #x :too late")
+        await carol.send("PART #x")
+        gate.set()
+        left = "PART #x :alice removed this channel"
+        me = "securechat.internal"
+        assert (await bob.sync())[-3:] == [
+            f":bob!~bob@{me} {left}",
+            f":{me} 403 bob #x :No such channel",
+            f":{me} 403 bob #x :No such channel",
+        ]
+        assert (await carol.sync())[-2:] == [
+            f":carol!~carol@{me} {left}",
+            f":{me} 403 carol #x :No such channel",
+        ]
+        assert (await other.sync())[-1] == f":{me} 403 dave @#x :No such channel"
+        assert (await erin.sync())[-2:] == [
+            f":{me} 353 erin = #x :@erin",
+            f":{me} 366 erin #x :End of NAMES list",
+        ]
+    async with open_house(folder) as house:
+        room = house.server.directory.rooms["#x"]
+        assert (room.id, list(room.members), room.topic) == ("#x 2", ["erin"], "")
+
+
+async def test_a_removal_that_could_not_be_stored_was_not_done(
+    folder: Path, autojump_clock: MockClock
+) -> None:
+    async with shaky_house(folder, NAMES) as (house, between):
+        alice = await house.login("alice")
+        await alice.ask("JOIN #x")
+        between.before.append(StoreRefused("disk full"))
+        (answer,) = await alice.ask("DROP #x #x")
+        assert answer.startswith(":securechat.internal FAIL DROP NOT_STORED #x :")
+        assert any(" 353 " in line for line in await alice.ask("NAMES #x"))
+
+
+async def test_nothing_expires_in_a_channel_that_is_being_removed(
+    folder: Path, autojump_clock: MockClock
+) -> None:
+    """Its record would be written again."""
+    async with shaky_house(folder, NAMES) as (house, between):
+        alice = await house.login("alice")
+        await alice.ask("JOIN #x", "BAN #x bob 30s")
+        gate = between.closed["append"] = trio.Event()
+        await alice.send("DROP #x #x")
+        await trio.sleep(40)
+        gate.set()
+        await alice.sync()
+        assert await house.store.get("channel", "#x") is None
