@@ -9,7 +9,22 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 
+from securechat.protocol.capabilities import BATCH, LABELED_RESPONSE
+from securechat.protocol.message import Message, format_tags
+
 LABEL_BYTES_MAX = 64
+
+
+def label_of(message: Message, enabled: int) -> str | None:
+    """Return a command's label, escaped as it is sent back, if its answers are to have it.
+
+    ``enabled`` are the client's capabilities. A label that is too long is none.
+    """
+    value = message.tags.get("label") if message.tags else None
+    wanted = LABELED_RESPONSE | BATCH
+    if not value or len(value.encode()) > LABEL_BYTES_MAX or enabled & wanted != wanted:
+        return None
+    return format_tags({"label": value}).removeprefix("label=")
 
 
 def labeled(label: str, lines: Sequence[str], server: str) -> list[str]:

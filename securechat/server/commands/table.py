@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from securechat.errors import MessageError
 from securechat.protocol import replies
-from securechat.protocol.capabilities import BATCH, LABELED_RESPONSE
 from securechat.protocol.framing import BadLine, Fault
-from securechat.protocol.message import Message, format_tags, parse
+from securechat.protocol.message import Message, parse
 from securechat.protocol.replies import Reply, fail
 from securechat.server.commands import (
     banning,
     channels,
     connection,
-    drop,
     helping,
     history,
     info,
@@ -29,14 +27,13 @@ from securechat.server.commands import (
 )
 from securechat.server.commands.base import Command, Refused
 from securechat.server.context import Server
-from securechat.server.labels import LABEL_BYTES_MAX
+from securechat.server.labels import label_of
 from securechat.server.session import Session
 
 FAMILIES = (
     banning,
     channels,
     connection,
-    drop,
     history,
     info,
     listing,
@@ -61,7 +58,7 @@ PENDING_MAX = 512
 async def dispatch(server: Server, session: Session, line: str | BadLine) -> None:
     """Handle one line from a session, in order with those before it."""
     if isinstance(line, BadLine):
-        await _refuse(session, _bad_line(line))
+        await _refuse(session, bad_line(line))
         return
     try:
         message = parse(line)
@@ -69,22 +66,13 @@ async def dispatch(server: Server, session: Session, line: str | BadLine) -> Non
         text = str(error)
         await _refuse(session, fail("*", "INVALID_MESSAGE", text=text[:1].upper() + text[1:]))
         return
-    label = _label(session, message)
+    label = label_of(message, session.enabled)
     if label is None:
         await _handle(server, session, message)
     else:
         await session.settled()
         async with session.labeling(label):
             await _handle(server, session, message)
-
-
-def _label(session: Session, message: Message) -> str | None:
-    """Return the label of a command, escaped as it is sent back, if its answers are to have it."""
-    value = message.tags.get("label") if message.tags else None
-    wanted = LABELED_RESPONSE | BATCH
-    if not value or len(value.encode()) > LABEL_BYTES_MAX or session.enabled & wanted != wanted:
-        return None
-    return format_tags({"label": value}).removeprefix("label=")
 
 
 async def _handle(server: Server, session: Session, message: Message) -> None:
@@ -112,7 +100,8 @@ async def _refuse(session: Session, *answers: Reply) -> None:
     session.reply(*answers)
 
 
-def _bad_line(line: BadLine) -> Reply:
+def bad_line(line: BadLine) -> Reply:
+    """Return what answers a line that could not be read."""
     if line.fault is Fault.TOO_LONG:
         return replies.ERR_INPUTTOOLONG()
     return fail(line.command, "INVALID_UTF8", text="Message rejected: it is not UTF-8")
