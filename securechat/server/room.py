@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from securechat.protocol.modes import PREFIXES, ChannelModes
+from securechat.protocol.modes import PREFIXES, USER_MODES, ChannelModes
 from securechat.protocol.names import fold
 from securechat.server.pace import Pace
 from securechat.store.accounts import ADMIN as ADMIN_ROLE
@@ -116,6 +116,12 @@ class User:
         return self.account_role in {ADMIN_ROLE, MODERATOR_ROLE}
 
     @property
+    def modes(self) -> str:
+        """The letters of the user modes that are set, with ``o`` for an administrator."""
+        letters = [letter for letter, name in USER_MODES.items() if getattr(self, name)]
+        return "".join(sorted([*letters, *"o" * self.admin]))
+
+    @property
     def source(self) -> str:
         """The prefix of what this user sends: ``nick!user@host``."""
         return f"{self.name}!{self.username}@{self.host}"
@@ -141,7 +147,8 @@ class Room:
     ``id`` never changes: the journal and the records know the room by it. It is the folded name
     that the room was made with, and a number after it where that was taken. ``key`` is the folded
     name of today. ``former`` are the folded names that it had before. ``founder`` is the id of
-    the account that made it. ``pace`` is how often a member may write (slow mode).
+    the account that made it. ``renamed_ms`` is when it got its name, 0 where that is its first one.
+    ``pace`` is how often a member may write (slow mode).
     """
 
     name: str
@@ -154,6 +161,7 @@ class Room:
     founder: str = ""
     modes: ChannelModes = field(default_factory=ChannelModes)
     former: tuple[str, ...] = ()
+    renamed_ms: int = 0
     pace: Pace = field(default_factory=Pace)
     members: dict[str, Member] = field(default_factory=dict)
     present: dict[str, User] = field(default_factory=dict)
@@ -174,6 +182,7 @@ class Room:
             "founder": self.founder,
             "modes": self.modes.to_value(),
             "former": list(self.former),
+            "renamed_ms": self.renamed_ms,
             "slow_seconds": self.pace.seconds,
         }
 
@@ -195,6 +204,7 @@ class Room:
             value.get("founder", ""),
             ChannelModes.from_value(modes) if modes is not None else ChannelModes(),
             tuple(value.get("former", ())),
+            value.get("renamed_ms", 0),
             Pace(value.get("slow_seconds", 0)),
         )
 

@@ -38,7 +38,7 @@ REASON_BYTES_MAX = 255
 
 
 def welcome(server: Server, session: Session) -> list[str]:
-    """Return 001 to 005, LUSERS and the MOTD, as lines without CR LF."""
+    """Return 001 to 005, LUSERS, the MOTD and which user modes are set, as lines without CR LF."""
     settings, user = server.settings, session.user
     version = f"securechat-{securechat.__version__}"
     started = datetime.fromtimestamp(server.started_ms / 1000, UTC).isoformat(" ", "seconds")
@@ -49,6 +49,8 @@ def welcome(server: Server, session: Session) -> list[str]:
         replies.RPL_MYINFO(*_myinfo(settings.server_name, version)),
     ]
     after = [*lusers(server, session), *motd(server)]
+    if user.modes:
+        after.append(replies.RPL_UMODEIS(f"+{user.modes}"))
     return [
         *(reply.line(settings.server_name, user.name) for reply in greeting),
         *isupport(server, session),
