@@ -188,6 +188,9 @@ class Settings:
     query_burst: int = declare(40, "Such queries before that rate holds.")
     joins_per_second: float = declare(1.0, "The same for each channel joined.", unit="per second")
     join_burst: int = declare(30, "Channels joined before that rate holds.")
+    rename_cooldown_seconds: float = declare(
+        60.0, "Time until a channel may be renamed again.", unit="seconds", zero="at once"
+    )
     gather_milliseconds: int = declare(
         10,
         "Time between two sends to more than 64 sessions; what is said meanwhile goes together.",

@@ -127,6 +127,7 @@ class ChannelEvents:
         put(event, knowing, origin)
         if same:
             return
+        room.renamed_ms = event.time_ms
         for user in room.present.values():
             left = Event("", event.time_ms, "PART", user.key, user.source, "", event.target, reason)
             come = replace(left, kind="JOIN", target=name, text="")

@@ -8,7 +8,7 @@ sender's echo is its receipt) or until it is certain that it will not be stored.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import structlog
@@ -51,10 +51,13 @@ class Journal:
         target: str,
         text: str = "",
         tags: Mapping[str, str] | None = None,
-        changes: Sequence[Change] = (),
+        changes: Sequence[Change] | Callable[[int], Sequence[Change]] = (),
         claims: Mapping[str, bool] | None = None,
     ) -> None:
         """Have an event committed and then delivered. Never waits.
+
+        ``changes`` may be a function of the event's time in milliseconds, for records that tell it:
+        so what a restart reads is what delivery showed.
 
         The session hears of it by delivery, or by ``Session.not_stored``. ``claims`` are the ids
         of the rooms that it changes, and whether it does so alone (``turns.py``).
@@ -69,7 +72,8 @@ class Journal:
         self._origins[msgid] = session
         self.turns.begin(msgid, claims or {})
         session.posted()
-        self._queue.append(Entry(event, changes))
+        made = changes(time_ms) if callable(changes) else changes
+        self._queue.append(Entry(event, made))
         self._wake.set()
 
     def stamp(self) -> tuple[str, int]:

@@ -66,6 +66,7 @@ def quiet_settings(folder: Path, **changes: Any) -> Settings:
             history_requests_per_second=0.0,
             queries_per_second=0.0,
             joins_per_second=0.0,
+            rename_cooldown_seconds=0.0,
         ),
         **changes,
     )

@@ -6,6 +6,7 @@ Modern IRC Client Protocol, "MODE message". What may be set, and by whom, is the
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from securechat.protocol import replies
@@ -55,9 +56,10 @@ async def mode(server: Server, session: Session, message: Message) -> None:
     if not is_channel(message.params[0]):
         _user_mode(server, session, message)
         return
+    room = known_room(server, session, message.params[0])
     words = list(message.params[1:])
     if not words or not words[0]:
-        _tell(server, session, known_room(server, session, message.params[0]))
+        _tell(server, session, room)
         return
     wanted, unknown = parse_changes(words)
     session.reply(*(replies.ERR_UNKNOWNMODE(letter) for letter in unknown))
@@ -193,10 +195,7 @@ class _Plan:
 def _post(server: Server, session: Session, room: Room, plan: _Plan) -> None:
     """Post what a plan changes; the first event carries the records, the others only show."""
     space = LINE_BYTES_MAX - 2 - len(f":{session.user.source} MODE {room.name} ".encode())
-    changes = []
-    if plan.modes is not room.modes:
-        value = room.to_value() | {"modes": plan.modes.to_value()}
-        changes.append(Change(CHANNEL_RECORD, room.id, value))
+    changes: list[Change] = []
     for key, role in plan.roles.items():
         now = room.members[key]
         member = Member(now.name, now.account_id, now.since_ms, role)
@@ -204,6 +203,18 @@ def _post(server: Server, session: Session, room: Room, plan: _Plan) -> None:
     if plan.done:
         whole = " ".join(format_changes(plan.done, LINE_BYTES_MAX))
         changes.append(acted(server, session, "mode", channel=room.name, detail=whole))
+
+    def with_settings(time_ms: int) -> list[Change]:
+        modes = room.modes
+        for change in plan.done:
+            if change.kind is not Kind.ROLE:
+                modes = modes.changed(change, session.user.name, time_ms)
+        value = room.to_value() | {"modes": modes.to_value()}
+        return [Change(CHANNEL_RECORD, room.id, value), *changes]
+
+    first: list[Change] | Callable[[int], list[Change]] = changes
+    if plan.modes is not room.modes:
+        first = with_settings
     for text in format_changes(plan.done, space):
         server.journal.post(
             session,
@@ -211,10 +222,10 @@ def _post(server: Server, session: Session, room: Room, plan: _Plan) -> None:
             conversation=room.id,
             target=room.name,
             text=text,
-            changes=changes,
+            changes=first,
             claims={room.id: True},
         )
-        changes = []
+        first = []
 
 
 def _tell(server: Server, session: Session, room: Room) -> None:

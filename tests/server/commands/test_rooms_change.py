@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
+from typing import Any
 
 import trio
 from support.between import Between, shaky_house
@@ -11,6 +13,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from securechat.errors import StoreRefused
 from securechat.protocol.message import parse
+from securechat.server.directory import Directory
 from securechat.server.room import Invitation, Room
 from securechat.store.accounts import NewAccount
 from securechat.store.contract import Change
@@ -336,3 +339,66 @@ async def test_nothing_expires_in_a_channel_that_is_being_removed(
         gate.set()
         await alice.sync()
         assert await house.store.get("channel", "#x") is None
+
+
+async def test_a_restart_changes_no_time(folder: Path, autojump_clock: MockClock) -> None:
+    """RPL_CREATIONTIME, RPL_TOPICWHOTIME and RPL_BANLIST tell of the event, before and after."""
+    clock = itertools.count(1_790_000_000_000, 1000)
+    async with open_house(folder, NAMES, now_ms=lambda: next(clock)) as house:
+        alice, bob = await house.login("alice"), await house.login("bob")
+        await alice.ask("JOIN #x", "TOPIC #x :words", "MODE #x +be carol *!*@x", "BAN #x dave 5d")
+        await alice.ask("MODE #x +lv-t 9 alice", "INVITE carol #x")
+        await bob.ask("JOIN #x")
+        await alice.ask("RENAME #x #y", "MODE #y +b one")
+        room = house.server.directory.rooms["#y"]
+        assert room.created_ms < room.topic_ms < room.renamed_ms
+        loaded = Directory()
+        await loaded.load(house.store)
+        again = loaded.rooms["#y"]
+        assert again.to_value() == room.to_value()
+        assert (again.members, again.invited) == (room.members, room.invited)
+        asked = ["MODE #y", "TOPIC #y", "MODE #y b"]
+        before = await alice.ask(*asked)
+    async with open_house(folder) as house:
+        assert await (await house.login("alice")).ask(*asked) == before
+
+
+async def test_a_channel_is_renamed_only_so_often(folder: Path, autojump_clock: MockClock) -> None:
+    """channel-rename, "Security Considerations": CANNOT_RENAME while it cools down."""
+
+    def now_ms() -> int:
+        return 1_790_000_000_000 + round(trio.current_time() * 1000)
+
+    options: dict[str, Any] = {
+        "admins": ("dave",),
+        "changes": {"rename_cooldown_seconds": 60.0},
+        "now_ms": now_ms,
+    }
+    refused = (
+        ":securechat.internal FAIL RENAME CANNOT_RENAME #b #c "
+        ":This channel has been renamed recently: wait a little"
+    )
+    async with open_house(folder, NAMES, **options) as house:
+        alice = await house.login("alice", "draft/channel-rename")
+        await alice.ask("JOIN #a")
+        assert await alice.ask("RENAME #a #A") == [
+            ":alice!~alice@securechat.internal RENAME #a #A :"
+        ]
+        assert await alice.ask("RENAME #a #b") == [
+            ":alice!~alice@securechat.internal RENAME #A #b :"
+        ]
+        assert await alice.ask("RENAME #b #c") == [refused]
+        assert len(await alice.ask("RENAME #b #B")) == 1
+        assert house.server.directory.rooms["#b"].name == "#B"
+        await alice.ask("RENAME #b #b")
+        await trio.sleep(58)
+    async with open_house(folder, NAMES, **options) as house:
+        alice = await house.login("alice", "draft/channel-rename")
+        assert await alice.ask("RENAME #b #c") == [refused]
+        # An administrator undoes what was done; that counts as well.
+        dave = await house.login("dave")
+        await dave.send("RENAME #b #e")
+        await dave.sync()
+        assert "CANNOT_RENAME" in (await alice.ask("RENAME #e #f"))[-1]
+        await trio.sleep(60)
+        assert " RENAME #e #f " in (await alice.ask("RENAME #e #f"))[-1]
