@@ -143,7 +143,7 @@ async def test_in_a_large_channel_nobody_is_told_who_comes_and_goes(
         assert await alice.sync() == []
         await dave.send("QUIT")
         await dave.rest()
-        assert await alice.sync() == [":dave!~dave@securechat.internal QUIT :Quit"]
+        assert await alice.sync() == [":dave!~dave@securechat.internal QUIT :Quit: "]
 
 
 async def test_zero_turns_it_off(folder: Path, autojump_clock: MockClock) -> None:

@@ -59,7 +59,13 @@ async def away(server: Server, session: Session, message: Message) -> None:
     limit = server.settings.away_bytes_max
     session.away = truncate(text, limit) if limit else text
     session.away_since = session.heard_at
-    session.reply(replies.RPL_NOWAWAY() if text else replies.RPL_UNAWAY())
+    if not text:
+        session.reply(replies.RPL_UNAWAY())
+    elif session.away == text:
+        session.reply(replies.RPL_NOWAWAY())
+    else:
+        shown = f"You have been marked as being away; {limit} bytes of your text are shown"
+        session.reply(replies.RPL_NOWAWAY(text=shown))
     announce_away(server, session.user)
 
 
@@ -82,8 +88,9 @@ async def isupport(server: Server, session: Session, message: Message) -> None:
 
 
 async def quit_(server: Server, session: Session, message: Message) -> None:
+    """End the session; "Quit: " stands before the reason, and alone where there is none."""
     text = truncate(message.params[0], QUIT_BYTES_MAX) if message.params else ""
-    session.end(f"Quit: {text}" if text else "Quit")
+    session.end(f"Quit: {text}")
     await trio.lowlevel.checkpoint()  # ends here: what follows a QUIT is not done
 
 
