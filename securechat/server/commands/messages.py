@@ -7,6 +7,7 @@ Modern IRC Client Protocol, "Sending Messages"; TAGMSG and client-only tags by I
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 
 from securechat.protocol import replies
@@ -26,11 +27,10 @@ from securechat.server.welcome import TARGETS_MAX
 
 
 async def privmsg(server: Server, session: Session, message: Message) -> None:
-    if not message.params or not message.params[0]:
-        raise Refused(replies.ERR_NORECIPIENT(text=f"No recipient given ({message.command})"))
+    targets = _targets(message)
     if len(message.params) < 2 or not message.params[1]:
         raise Refused(replies.ERR_NOTEXTTOSEND())
-    for target in _targets(message):
+    for target in targets:
         try:
             _post(server, session, message, target)
         except Refused as refused:
@@ -39,21 +39,20 @@ async def privmsg(server: Server, session: Session, message: Message) -> None:
 
 
 async def notice(server: Server, session: Session, message: Message) -> None:
-    if len(message.params) < 2 or not message.params[0] or not message.params[1]:
+    """Send what is never answered, not even by an error: what PRIVMSG refuses is not sent."""
+    if len(message.params) < 2 or not message.params[1]:
         return
-    for target in _targets(message):
-        try:
-            _post(server, session, message, target)
-        except Refused:
-            continue  # "automatic replies must never be sent in response to a NOTICE"
+    with suppress(Refused):
+        for target in _targets(message):
+            with suppress(Refused):
+                _post(server, session, message, target)
 
 
 async def tagmsg(server: Server, session: Session, message: Message) -> None:
-    if not message.params or not message.params[0]:
-        raise Refused(replies.ERR_NORECIPIENT(text="No recipient given (TAGMSG)"))
+    targets = _targets(message)
     if not session.enabled & MESSAGE_TAGS:
         raise Refused(replies.ERR_UNKNOWNCOMMAND("TAGMSG"))  # the capability enables the command
-    for name in _targets(message):
+    for name in targets:
         try:
             found = _find(server, session, name)
         except Refused as refused:
@@ -82,7 +81,10 @@ def _copies(session: Session, found: Audience | User) -> Iterator[Session]:
 
 
 def _targets(message: Message) -> list[str]:
-    targets = [target for target in message.params[0].split(",") if target]
+    """Return whom a message is for, each once; ``Refused`` where it names nobody or too many."""
+    targets = [target for target in "".join(message.params[:1]).split(",") if target]
+    if not targets:
+        raise Refused(replies.ERR_NORECIPIENT(text=f"No recipient given ({message.command})"))
     if len(targets) > TARGETS_MAX:
         raise Refused(replies.ERR_TOOMANYTARGETS(targets[TARGETS_MAX]))
     return list(dict.fromkeys(targets))
