@@ -99,7 +99,8 @@ class _Plan:
             self.refusals += [item for item in refused.replies if item not in self.refusals]
 
     def _take(self, change: ModeChange) -> None:
-        if self.room.rank(self.session.user) < RANKS[BY_LETTER[change.letter].role]:
+        needed = RANKS[BY_LETTER[change.letter].role]
+        if self.room.rank(self.session.user) < needed and not self._gives_up(change):
             raise Refused(replies.ERR_CHANOPRIVSNEEDED(self.room.name))
         if change.param is not None:
             self.with_param += 1
@@ -109,6 +110,18 @@ class _Plan:
         done = self._role(change) if change.kind is Kind.ROLE else self._setting(change)
         if done is not None:
             self.done.append(done)
+
+    def _gives_up(self, change: ModeChange) -> bool:
+        """Tell whether somebody takes an own role away, as everybody may."""
+        key = self.session.user.key
+        member = self.room.members.get(key)
+        return (
+            change.kind is Kind.ROLE
+            and not change.adding
+            and fold(change.param or "") == key
+            and member is not None
+            and change.letter in member.role
+        )
 
     def _setting(self, change: ModeChange) -> ModeChange | None:
         """Return a change of a setting as it is shown; ``None`` where it changes nothing."""
