@@ -74,6 +74,9 @@ choice:
   whom the first JOIN makes, is an operator again at every JOIN, is kept out by nothing and cannot
   be kicked or lose `o` by anybody but an administrator. Whoever leaves by PART gives other roles
   up; who only disconnects keeps them, and the others are shown them by MODE at the return.
+* **In a channel of more than `announce_members_max` people** JOIN is sent to nobody else, and PART
+  and QUIT only of those whose JOIN was sent. NAMES and WHO are complete, and tell of the moment:
+  names that a client took from them there may have left without a word.
 * **Members who are away can be kicked and given roles**, for they are members: 441 is for who
   is none. A mode that needs a parameter and has none is answered with 696; a key can be
   replaced without removing it first (no 467).

@@ -75,9 +75,10 @@ async def arrive(server: Server, session: Session) -> None:
             if room is not server.lobby
         ]
         for room in rooms:
-            if not server.directory.is_quiet(room, coming=1):
+            announced = not server.directory.is_quiet(room, coming=1)
+            if announced:
                 show_join(room, user, seen(server, user, "JOIN", room.name), None)
-            room.enter(user)
+            room.enter(user, announced=announced)
         monitors.tell(server, user, replies.RPL_MONONLINE(text=user.source))
     session.send(*welcome(server, session))
     for room in user.rooms.values():

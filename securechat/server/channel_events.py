@@ -71,8 +71,8 @@ class ChannelEvents:
             room.members[user.key] = member
             room.invited.pop(user.key, None)
         if present is not None and room.key not in present.rooms:
-            room.enter(present)
-            quiet = self._directory.is_quiet(room)
+            quiet = self._directory.is_quiet(room, coming=1)
+            room.enter(present, announced=not quiet)
             show_join(room, present, event, origin, quiet=quiet)
             for session in present.sessions:
                 lines = entry_lines(session, room)
@@ -85,10 +85,10 @@ class ChannelEvents:
     def _part(self, room: Room, event: Event, origin: Session | None) -> None:
         user = room.present.get(event.account)
         if user is not None:
-            if self._directory.is_quiet(room):
-                put(event, user.sessions, origin)
-            else:
+            if self._directory.is_leaving_told(room, user):
                 show(room, event, origin)
+            else:
+                put(event, user.sessions, origin)
             room.leave(user)
         room.members.pop(event.account, None)
 

@@ -28,8 +28,8 @@ FORMER_MAX = 5
 class Directory:
     """Rooms and users by their folded names.
 
-    In a room with more people than ``announce_members_max`` (0: never) coming and going is told
-    only to the user's own sessions.
+    In a room with more people than ``announce_members_max`` (0: never) coming is told only to the
+    user's own sessions, and so is the going of who came like that.
 
     ``by_id`` has the rooms by what never changes of them, ``former`` by the names they had.
     ``dropped`` has the ids of those that were removed.
@@ -127,9 +127,17 @@ class Directory:
         """
         return 0 < self.announce_members_max < len(room.present) + coming
 
+    def is_leaving_told(self, room: Room, user: User) -> bool:
+        """Tell whether everybody present is told that a user goes.
+
+        Also in a large room where they were told of its coming: else it would stay in the lists of
+        those clients for ever. These are no more than were there when the room became large.
+        """
+        return user.key in room.announced or not self.is_quiet(room)
+
     def witnesses_of(self, user: User) -> list[User]:
-        """Return who is told that a user goes: the others in rooms that are not too large."""
-        rooms = (room for room in user.rooms.values() if not self.is_quiet(room))
+        """Return who is told that a user goes: the others in rooms where that is told."""
+        rooms = (room for room in user.rooms.values() if self.is_leaving_told(room, user))
         told = {peer: None for room in rooms for peer in room.present.values()}
         told.pop(user, None)
         return list(told)

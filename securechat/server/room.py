@@ -148,7 +148,8 @@ class Room:
     that the room was made with, and a number after it where that was taken. ``key`` is the folded
     name of today. ``former`` are the folded names that it had before. ``founder`` is the id of
     the account that made it. ``renamed_ms`` is when it got its name, 0 where that is its first one.
-    ``pace`` is how often a member may write (slow mode).
+    ``pace`` is how often a member may write (slow mode). ``announced`` are those present whose
+    coming was told to everybody.
     """
 
     name: str
@@ -167,6 +168,7 @@ class Room:
     present: dict[str, User] = field(default_factory=dict)
     invited: dict[str, Invitation] = field(default_factory=dict)
     by_shape: dict[int, dict[Session, None]] = field(default_factory=dict)
+    announced: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.id = self.id or self.key
@@ -208,10 +210,11 @@ class Room:
             Pace(value.get("slow_seconds", 0)),
         )
 
-    def enter(self, user: User) -> None:
+    def enter(self, user: User, *, announced: bool = True) -> None:
         """Let a user be present, with all sessions; twice is once.
 
-        Who is present is a member; in the room that everybody is in, without a record of it.
+        ``announced``: everybody present is told. Who is present is a member; in the room that
+        everybody is in, without a record of it.
         """
         if self.key not in user.rooms:
             member = self.members.get(user.key)
@@ -219,6 +222,8 @@ class Room:
                 self.members[user.key] = Member(user.name, user.account_id, user.signed_on_ms)
             self.present[user.key] = user
             user.rooms[self.key] = self
+            if announced:
+                self.announced.add(user.key)
             for session in user.sessions:
                 self.attach(session)
 
@@ -226,6 +231,7 @@ class Room:
         """Undo ``enter``."""
         if user.rooms.pop(self.key, None) is not None:
             del self.present[user.key]
+            self.announced.discard(user.key)
             for session in user.sessions:
                 self.detach(session)
 
