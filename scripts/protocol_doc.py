@@ -46,7 +46,7 @@ choice:
 * **Case mapping is `ascii`.** Account names are ASCII; channel names may be any UTF-8 and are
   told apart by their letters outside of A-Z exactly.
 * **Nothing is cut in silence.** A message that relaying would make longer than 512 bytes is
-  refused with 417. Lines that are not UTF-8 are refused with `FAIL * INVALID_UTF8`.
+  refused with 417. Lines that are not UTF-8 are refused with `FAIL … INVALID_UTF8`.
 * **What is announced is committed.** The answers to a command wait until what it changed is on
   disk; a failure to store is `FAIL <command> NOT_STORED`, and nobody has seen the message.
 * **Several sessions are one user.** JOIN, PART and TOPIC concern the account. The others see
@@ -69,10 +69,14 @@ choice:
 * **Private channels do not exist for who is outside.** `+s` and `+i` hide a channel
   from NAMES, LIST, WHO, WHOIS, TOPIC, MODE and LUSERS; administrators see it. JOIN alone tells
   that the name is taken: 473 where there is `+i`, before any other reason.
-* **Channels last, and their roles with them.** A channel stays when nobody is in it. Its founder,
+* **Channels last, and their roles with them.** A channel stays when nobody is in it, until DROP:
+  then each member's client is told that its own user parts. Its founder,
   whom the first JOIN makes, is an operator again at every JOIN, is kept out by nothing and cannot
   be kicked or lose `o` by anybody but an administrator. Whoever leaves by PART gives other roles
   up; who only disconnects keeps them, and the others are shown them by MODE at the return.
+* **In a channel of more than `announce_members_max` people** JOIN is sent to nobody else, and PART
+  and QUIT only of those whose JOIN was sent. NAMES and WHO are complete, and tell of the moment:
+  names that a client took from them there may have left without a word.
 * **Members who are away can be kicked and given roles**, for they are members: 441 is for who
   is none. A mode that needs a parameter and has none is answered with 696; a key can be
   replaced without removing it first (no 467).

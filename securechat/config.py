@@ -163,6 +163,9 @@ class Settings:
         unit="messages",
         zero="all",
     )
+    audit_days: int = declare(
+        400, "How long the audit log tells of an act.", unit="days", zero="for ever"
+    )
 
     # Connections. An address is one IPv4 address or one IPv6 /64 network.
     connections_per_address: int = declare(16, "Open at once from one address.")
@@ -208,6 +211,9 @@ class Settings:
         0.5, "The same for each change of METADATA, which is refused past it.", unit="per second"
     )
     metadata_change_burst: int = declare(20, "Such changes before that rate holds.")
+    rename_cooldown_seconds: float = declare(
+        60.0, "Time until a channel may be renamed again.", unit="seconds", zero="at once"
+    )
     gather_milliseconds: int = declare(
         10,
         "Time between two sends to more than 64 sessions; what is said meanwhile goes together.",

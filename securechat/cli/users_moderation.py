@@ -12,9 +12,10 @@ from securechat.cli.common import print_table, say
 from securechat.cli.users_data import DataFolder, long, operator, utc
 from securechat.protocol.durations import format_duration, parse_duration
 from securechat.store.accounts import ROLES
-from securechat.store.audit import AuditEntry, read_audit
+from securechat.store.audit import AuditEntry, audit_page
 
 REASON_BYTES_MAX = 200
+AUDIT_LIMIT = 1000
 
 _Parameter = click.Parameter | None
 
@@ -112,11 +113,17 @@ def unsuspend(folder: DataFolder, name: str) -> None:
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
 @click.option("--since", type=Since(), default=0, help="From this time on, or so long ago.")
-@click.option("--limit", type=click.IntRange(min=1), default=None, help="Only the latest so many.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=AUDIT_LIMIT,
+    show_default=True,
+    help="Only the latest so many.",
+)
 @click.pass_obj
-def audit(folder: DataFolder, as_json: bool, since: int, limit: int | None) -> None:
+def audit(folder: DataFolder, as_json: bool, since: int, limit: int) -> None:
     """Show who did what: moderators, administrators, and this program; the oldest first."""
-    entries = folder.with_store(lambda store: read_audit(store, since_ms=since, newest=limit or 0))
+    entries, rest = folder.with_store(lambda store: audit_page(store, since_ms=since, limit=limit))
     if as_json:
         click.echo(json.dumps([_described(entry) for entry in entries], indent=2))
     elif entries:
@@ -138,6 +145,8 @@ def audit(folder: DataFolder, as_json: bool, since: int, limit: int | None) -> N
         )
     else:
         say("The audit log has nothing to show.")
+    if rest:
+        say(f"There are earlier entries than these {limit}: --limit shows more.")
 
 
 def _described(entry: AuditEntry) -> dict[str, object]:

@@ -18,11 +18,15 @@ from securechat.protocol.replies import ERR_INVALIDCAPCMD, ERR_NEEDMOREPARAMS, i
 
 @dataclass(frozen=True, slots=True)
 class Capability:
-    """A row: its name on the wire, what ``CAP LS 302`` shows as its value, where it is defined."""
+    """A row: its name on the wire, what ``CAP LS 302`` shows as its value, where it is defined.
+
+    One that only ``informs`` is listed and cannot be requested.
+    """
 
     name: str
     specification: str
     value: str = ""
+    informs: bool = False
 
 
 CAPABILITIES: tuple[Capability, ...] = (
@@ -54,7 +58,7 @@ CAPABILITIES: tuple[Capability, ...] = (
     Capability("securechat.internal/unread", "SecureChat: Unread counts, below", "max=1000"),
     Capability("server-time", "extensions/server-time"),
     Capability("setname", "extensions/setname"),
-    Capability("soju.im/account-required", "soju: doc/ext/account-required"),
+    Capability("soju.im/account-required", "soju: doc/ext/account-required", informs=True),
     Capability("soju.im/search", "soju: doc/ext/search"),
     Capability("standard-replies", "extensions/standard-replies"),
     Capability("userhost-in-names", "extensions/userhost-in-names"),
@@ -63,6 +67,7 @@ CAPABILITIES: tuple[Capability, ...] = (
 )
 
 BITS = {capability.name: 1 << place for place, capability in enumerate(CAPABILITIES)}
+_INFORMATIVE = frozenset(capability.name for capability in CAPABILITIES if capability.informs)
 
 ACCOUNT_TAG = BITS["account-tag"]
 AWAY_NOTIFY = BITS["away-notify"]
@@ -123,7 +128,8 @@ class Negotiation:
                 return _listing(f"{start} LIST", names_of(self.enabled), self.version >= 302)
             case "REQ":
                 self.open = True
-                return [self._request(start, arguments[0] if arguments else "")]
+                # Of one word each, the parameters are the same list without its colon.
+                return [self._request(start, " ".join(arguments))]
             case "END":
                 self.open = False
                 return []
@@ -157,7 +163,9 @@ class Negotiation:
             return truncate(refusal, LINE_BYTES_MAX - 2)
         for name in wanted.split():
             bit = BITS.get(name.removeprefix("-"))
-            if bit is None or (name == "-cap-notify" and self.version >= 302):
+            if bit is None or name.removeprefix("-") in _INFORMATIVE:
+                return refusal
+            if name == "-cap-notify" and self.version >= 302:
                 return refusal
             if name.startswith("-"):
                 enabled &= ~bit

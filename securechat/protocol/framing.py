@@ -7,12 +7,17 @@ Lines end at LF; a CR before it is dropped, as the Modern IRC Client Protocol al
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from enum import Enum
 
 LINE_BYTES_MAX = 512
 CLIENT_TAG_BYTES_MAX = 4096
 SERVER_TAG_BYTES_MAX = 8191
+
+
+# Tags and a source may stand before the command.
+_COMMAND = re.compile(rb" *(?:@[^ ]* +)?(?::[^ ]* +)?([A-Za-z0-9]+)(?: |$)")
 
 
 class Fault(Enum):
@@ -24,9 +29,13 @@ class Fault(Enum):
 
 @dataclass(frozen=True, slots=True)
 class BadLine:
-    """Stands in the place of a line that could not be read."""
+    """Stands in the place of a line that could not be read.
+
+    ``command`` is what it was to do, in upper case, or ``*`` where even that cannot be told.
+    """
 
     fault: Fault
+    command: str = field(default="*", compare=False)
 
 
 class LineBuffer:
@@ -64,7 +73,9 @@ class LineBuffer:
             try:
                 out.append(line.decode())
             except UnicodeDecodeError:
-                out.append(BadLine(Fault.NOT_UTF8))
+                found = _COMMAND.match(line)
+                command = found[1].decode().upper() if found else "*"
+                out.append(BadLine(Fault.NOT_UTF8, command))
         if self._skipping:
             self._partial = b""
         elif self._too_long(self._partial.removesuffix(b"\r")):

@@ -22,11 +22,10 @@ from securechat.server.rendering import render_join
 from securechat.server.replay import replay
 from securechat.server.room import User
 from securechat.server.session import Session
-from securechat.server.showing import show_join, show_to
+from securechat.server.showing import seen, show_join, show_to
 from securechat.server.views import entry_lines
 from securechat.server.welcome import REALNAME_BYTES_MAX, USERNAME_LENGTH_MAX, welcome
 from securechat.store.accounts import Account
-from securechat.store.contract import Event
 
 _NOT_IN_USERNAMES = re.compile(r"[^A-Za-z0-9._-]")
 
@@ -73,9 +72,10 @@ async def arrive(server: Server, session: Session) -> None:
             if room is not server.lobby
         ]
         for room in rooms:
-            if not server.directory.is_quiet(room, coming=1):
+            announced = not server.directory.is_quiet(room, coming=1)
+            if announced:
                 show_join(room, user, seen(server, user, "JOIN", room.name), None)
-            room.enter(user)
+            room.enter(user, announced=announced)
         monitors.tell(server, user, replies.RPL_MONONLINE(text=user.source))
         server.metadata.introduce(user, user.rooms.values())
     session.send(*welcome(server, session))
@@ -129,10 +129,5 @@ def _leave(server: Server, user: User, reason: str) -> None:
 def announce_away(server: Server, user: User) -> None:
     """Tell who wants to know (away-notify) where a user is away or back by all sessions."""
     if user.refresh_away():
-        line = f":{user.source} AWAY :{user.away}" if user.away else f":{user.source} AWAY"
-        monitors.tell_watchers(server, user, line, AWAY_NOTIFY)
-
-
-def seen(server: Server, user: User, kind: str, target: str, text: str = "") -> Event:
-    """Return an event that is shown and not kept."""
-    return Event("", server.now_ms(), kind, user.key, user.source, "", target, text)
+        event = seen(server, user, "AWAY", "", user.away)
+        monitors.tell_watchers(server, user, event, AWAY_NOTIFY)

@@ -16,7 +16,7 @@ from securechat.protocol.names import fold
 from securechat.server.directory import Directory
 from securechat.server.journal import Journal
 from securechat.server.keep_limits import Keeping
-from securechat.server.rendering import render, render_join
+from securechat.server.rendering import render_join
 from securechat.server.room import Invitation, Member, Room
 from securechat.server.session import Session
 from securechat.server.showing import answered, is_outside, named, put, show, show_join
@@ -39,6 +39,7 @@ class ChannelEvents:
             "INVITE": self._in_room(self._invite),
             "KICK": self._in_room(self._kick),
             "RENAME": self._in_room(self._rename),
+            "DROP": self._in_room(self._drop),
         }
 
     def _in_room(self, apply: Callable[[Room, Event, Session | None], None]) -> Apply:
@@ -71,8 +72,8 @@ class ChannelEvents:
             room.members[user.key] = member
             room.invited.pop(user.key, None)
         if present is not None and room.key not in present.rooms:
-            room.enter(present)
-            quiet = self._directory.is_quiet(room)
+            quiet = self._directory.is_quiet(room, coming=1)
+            room.enter(present, announced=not quiet)
             show_join(room, present, event, origin, quiet=quiet)
             for session in present.sessions:
                 lines = entry_lines(session, room)
@@ -85,10 +86,10 @@ class ChannelEvents:
     def _part(self, room: Room, event: Event, origin: Session | None) -> None:
         user = room.present.get(event.account)
         if user is not None:
-            if self._directory.is_quiet(room):
-                _give(event, list(user.sessions), origin)
-            else:
+            if self._directory.is_leaving_told(room, user):
                 show(room, event, origin)
+            else:
+                put(event, user.sessions, origin)
             room.leave(user)
         room.members.pop(event.account, None)
 
@@ -124,21 +125,31 @@ class ChannelEvents:
         outside = [origin] if origin is not None and is_outside(room, origin) else []
         self._directory.rename(room, name)
         knowing = [item for item in (*room.sessions(), *outside) if item.enabled & CHANNEL_RENAME]
-        _give(event, knowing, origin)
+        put(event, knowing, origin)
         if same:
             return
+        room.renamed_ms = event.time_ms
         for user in room.present.values():
             left = Event("", event.time_ms, "PART", user.key, user.source, "", event.target, reason)
             come = replace(left, kind="JOIN", target=name, text="")
             for session in user.sessions:
                 if not session.enabled & CHANNEL_RENAME:
-                    _give(left, [session], origin)
+                    put(left, [session], origin)
                     joined = render_join(come, session.shape, user.realname).decode().rstrip("\r\n")
                     lines = (joined, *entry_lines(session, room))
                     if session is origin:
                         session.send(*lines)
                     else:
                         session.push(*lines)
+
+    def _drop(self, room: Room, event: Event, origin: Session | None) -> None:
+        """Remove a room; each client is told that its own user left, and with that of no others."""
+        by = event.source.partition("!")[0]
+        text = f"{by} removed this channel" + (f": {event.text}" if event.text else "")
+        for user in room.present.values():
+            left = Event("", event.time_ms, "PART", user.key, user.source, "", room.name, text)
+            put(left, user.sessions, origin)
+        self._directory.drop(room)
 
 
 def _topic(room: Room, event: Event, origin: Session | None) -> None:
@@ -201,12 +212,3 @@ _IN_ROOM: Mapping[str, Callable[[Room, Event, Session | None], None]] = {
 def role_after(role: str, letter: str, adding: bool) -> str:
     """Return a member's roles, the highest first, with one more or one less."""
     return "".join(item for item in PREFIXES if (adding if item == letter else item in role))
-
-
-def _give(event: Event, sessions: list[Session], origin: Session | None) -> None:
-    for session in sessions:
-        data = render(event, session.shape)
-        if session is origin:
-            session.receive_own(data)
-        else:
-            session.outbox.put(data)

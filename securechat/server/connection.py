@@ -14,7 +14,7 @@ foresaw is logged with its traceback and ends this connection only.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -24,13 +24,13 @@ import trio
 from securechat.config import limit
 from securechat.errors import ConnectionLost, HandshakeFailed, MessageError, PeerError, StoreError
 from securechat.protocol import registration as gate_effects
-from securechat.protocol.framing import LINE_BYTES_MAX, BadLine, Fault, LineBuffer, truncate
+from securechat.protocol.framing import LINE_BYTES_MAX, BadLine, LineBuffer, truncate
 from securechat.protocol.message import parse
 from securechat.protocol.registration import Effect, Registration
-from securechat.protocol.replies import ERR_INPUTTOOLONG
 from securechat.server import arrivals
-from securechat.server.commands.table import dispatch
+from securechat.server.commands.table import bad_line, dispatch
 from securechat.server.context import Server, multiline_limits
+from securechat.server.labels import label_of, labeled
 from securechat.server.limits import Bucket, Budgets
 from securechat.server.outbox import Outbox
 from securechat.server.session import Session
@@ -160,7 +160,7 @@ class _Login:
                 wait = self._budget.take(trio.current_time())
                 if wait:
                     await trio.sleep(wait)
-                account = await self._carry_out(self._effects(self.lines.popleft()))
+                account = await self._answer(self.lines.popleft())
                 if account is not None:
                     return account
             data = await self._link.receive()
@@ -168,26 +168,47 @@ class _Login:
                 raise ConnectionLost("the peer hung up before logging in")
             self.lines.extend(self.buffer.feed(data))
 
-    def _effects(self, line: str | BadLine) -> list[Effect]:
+    async def _answer(self, line: str | BadLine) -> Account | None:
+        """Handle one line; return the account once it is logged in to."""
         registration = self.registration
         if isinstance(line, BadLine):
-            nick = registration.nick or "*"
-            if line.fault is Fault.TOO_LONG:
-                return [gate_effects.Send(ERR_INPUTTOOLONG().line(registration.server, nick))]
-            text = f":{registration.server} FAIL * INVALID_UTF8 :Message rejected: it is not UTF-8"
-            return [gate_effects.Send(text)]
+            await self._send([bad_line(line).line(registration.server, registration.nick or "*")])
+            return None
         try:
-            return registration.handle(parse(line))
+            message = parse(line)
         except MessageError:
-            return []  # not even a command: there is nothing to answer
+            return None  # not even a command: there is nothing to answer
+        label = label_of(message, registration.negotiation.enabled)
+        effects = registration.handle(message)
+        if not label:
+            return await self._carry_out(effects, self._send)
+        answers: list[str] = []
 
-    async def _carry_out(self, effects: list[Effect]) -> Account | None:
+        async def gather(lines: Sequence[str]) -> None:
+            answers.extend(lines)
+
+        account = None
+        try:
+            account = await self._carry_out(effects, gather)
+        except _Ended:
+            await self._send(labeled(label, answers, registration.server))
+            raise
+        if answers or account is None:  # else it is the welcome that answers, which has no label
+            await self._send(labeled(label, answers, registration.server))
+        return account
+
+    async def _send(self, lines: Sequence[str]) -> None:
+        await self._link.send_all("".join(f"{line}\r\n" for line in lines).encode())
+
+    async def _carry_out(
+        self, effects: list[Effect], send: Callable[[Sequence[str]], Awaitable[None]]
+    ) -> Account | None:
         account: Account | None = None
         todo = deque(effects)
         while todo:
             match todo.popleft():
                 case gate_effects.Send(line):
-                    await self._link.send_all(f"{line}\r\n".encode())
+                    await send([line])
                 case gate_effects.Close(reason):
                     raise _Ended(reason)
                 case gate_effects.Verify(credentials):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from securechat.protocol import replies
 from securechat.protocol.capabilities import ECHO_MESSAGE, SELF_MESSAGE
 from securechat.protocol.names import fold, is_channel
 from securechat.server.about_messages import RANK_OF_SIGN, AboutMessages, in_audience
@@ -17,6 +18,7 @@ from securechat.server.channel_events import ChannelEvents
 from securechat.server.directory import Directory
 from securechat.server.journal import Journal
 from securechat.server.rendering import render
+from securechat.server.session import Session
 from securechat.server.showing import answered, give, is_outside, named, put
 from securechat.store.contract import Event, Store, Stored
 
@@ -79,7 +81,9 @@ class Delivery:
             for event, origin in zip(events, origins, strict=True):
                 if origin is not None and is_outside(room, origin):
                     give(origin, render(event, origin.shape), origin)
-        for origin in origins:
+        for event, origin in zip(events, origins, strict=True):
+            if room is None:
+                _unheard(event, origin)
             answered(origin)
 
     def _to_some(self, event: Event) -> None:
@@ -100,6 +104,8 @@ class Delivery:
             put(event, (session for session in hearers if session is not origin))
             if origin is not None:
                 give(origin, render(event, origin.shape), origin)
+        else:
+            _unheard(event, origin)
         answered(origin)
 
     def _direct(self, event: Event) -> None:
@@ -121,3 +127,9 @@ class Delivery:
                 if session is not origin and session.enabled & (ECHO_MESSAGE | SELF_MESSAGE):
                     session.outbox.put(render(event, session.shape))
         answered(origin)
+
+
+def _unheard(event: Event, origin: Session | None) -> None:
+    """Answer a message whose channel was removed while it was stored; a NOTICE has no answer."""
+    if origin is not None and event.kind == "PRIVMSG":
+        origin.reply(replies.ERR_NOSUCHCHANNEL(event.target))

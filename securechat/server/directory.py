@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from securechat.protocol.names import fold
 from securechat.server.room import (
     CHANNEL_RECORD,
+    DROPPED_RECORD,
     INVITATION_RECORD,
     MEMBER_RECORD,
     Invitation,
@@ -27,10 +28,11 @@ FORMER_MAX = 5
 class Directory:
     """Rooms and users by their folded names.
 
-    In a room with more people than ``announce_members_max`` (0: never) coming and going is told
-    only to the user's own sessions.
+    In a room with more people than ``announce_members_max`` (0: never) coming is told only to the
+    user's own sessions, and so is the going of who came like that.
 
     ``by_id`` has the rooms by what never changes of them, ``former`` by the names they had.
+    ``dropped`` has the ids of those that were removed.
     """
 
     def __init__(self, *, announce_members_max: int = 0) -> None:
@@ -38,6 +40,7 @@ class Directory:
         self.rooms: dict[str, Room] = {}
         self.by_id: dict[str, Room] = {}
         self.former: dict[str, Room] = {}
+        self.dropped: set[str] = set()
         self.users: dict[str, User] = {}
 
     async def load(self, store: Store) -> None:
@@ -45,6 +48,7 @@ class Directory:
         for record in await store.scan(CHANNEL_RECORD):
             if record.value is not None:
                 self.add(Room.from_value(record.key, record.value))
+        self.dropped.update(record.key for record in await store.scan(DROPPED_RECORD))
         for record in await store.scan(MEMBER_RECORD):
             room_id, _, account_key = record.key.rpartition(" ")
             room = self.by_id.get(room_id)
@@ -68,21 +72,32 @@ class Directory:
         if fold(name) == room.key:
             room.name = name
             return
-        del self.rooms[room.key]
-        for key in room.former:
-            if self.former.get(key) is room:
-                del self.former[key]
+        self._forget_names(room)
         room.former = former_names(room, name)
         room.name, room.key = name, fold(name)
         self.add(room)
         for user in room.present.values():
             user.rooms = {item.key: item for item in user.rooms.values()}
 
+    def drop(self, room: Room) -> None:
+        """Take a room out for good, and let everybody leave it."""
+        for user in list(room.present.values()):
+            room.leave(user)
+        self._forget_names(room)
+        del self.by_id[room.id]
+        self.dropped.add(room.id)
+
+    def _forget_names(self, room: Room) -> None:
+        del self.rooms[room.key]
+        for key in room.former:
+            if self.former.get(key) is room:
+                del self.former[key]
+
     def new_id(self, name: str) -> str:
-        """Return the id that a room made with this name gets."""
+        """Return the id that a room made with this name gets; no room has it or ever had it."""
         key = wanted = fold(name)
         number = 1
-        while wanted in self.by_id:
+        while wanted in self.by_id or wanted in self.dropped:
             number += 1
             wanted = f"{key} {number}"
         return wanted
@@ -112,9 +127,17 @@ class Directory:
         """
         return 0 < self.announce_members_max < len(room.present) + coming
 
+    def is_leaving_told(self, room: Room, user: User) -> bool:
+        """Tell whether everybody present is told that a user goes.
+
+        Also in a large room where they were told of its coming: else it would stay in the lists of
+        those clients for ever. These are no more than were there when the room became large.
+        """
+        return user.key in room.announced or not self.is_quiet(room)
+
     def witnesses_of(self, user: User) -> list[User]:
-        """Return who is told that a user goes: the others in rooms that are not too large."""
-        rooms = (room for room in user.rooms.values() if not self.is_quiet(room))
+        """Return who is told that a user goes: the others in rooms where that is told."""
+        rooms = (room for room in user.rooms.values() if self.is_leaving_told(room, user))
         told = {peer: None for room in rooms for peer in room.present.values()}
         told.pop(user, None)
         return list(told)

@@ -8,7 +8,7 @@ sender's echo is its receipt) or until it is certain that it will not be stored.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import structlog
@@ -56,12 +56,15 @@ class Journal:
         target: str,
         text: str = "",
         tags: Mapping[str, str] | None = None,
-        changes: Sequence[Change] = (),
+        changes: Sequence[Change] | Callable[[int], Sequence[Change]] = (),
         claims: Mapping[str, bool] | None = None,
         parent: str = "",
         amends: Sequence[Amendment] = (),
     ) -> None:
         """Have an event committed and then delivered. Never waits.
+
+        ``changes`` may be a function of the event's time in milliseconds, for records that tell it:
+        so what a restart reads is what delivery showed.
 
         The session hears of it by delivery, or by ``Session.not_stored``. ``claims`` are the ids
         of the rooms that it changes, and whether it does so alone (``turns.py``).
@@ -70,15 +73,21 @@ class Journal:
         user = session.user
         tags = tags or {}
         if user.bot:
-            tags = {**tags, BOT_TAG: ""}
+            # Before the client's own tags, which may not push it past the limit (message-tags).
+            tags = {BOT_TAG: "", **tags}
         event = Event(
             msgid, time_ms, kind, user.key, user.source, conversation, target, text, tags, parent
         )
         self._origins[msgid] = session
         self.turns.begin(msgid, claims or {})
         session.posted()
-        self._queue.append(Entry(event, changes, amends))
+        made = changes(time_ms) if callable(changes) else changes
+        self._queue.append(Entry(event, made, amends))
         self._wake.set()
+
+    def stamp(self) -> tuple[str, int]:
+        """Return a msgid and a time, in milliseconds, for what is shown and not kept."""
+        return self._ids.next()
 
     def post_own(
         self,

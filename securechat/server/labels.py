@@ -17,7 +17,10 @@ _WANTED = LABELED_RESPONSE | BATCH
 
 
 def label_of(message: Message, enabled: int) -> str:
-    """Return a command's label, escaped as it is sent back, if its answers are to have one."""
+    """Return a command's label, escaped as it is sent back, or nothing if its answers have none.
+
+    ``enabled`` are the client's capabilities. A label that is too long is none.
+    """
     value = message.tags.get("label") if message.tags else None
     if not value or len(value.encode()) > LABEL_BYTES_MAX or enabled & _WANTED != _WANTED:
         return ""
@@ -39,11 +42,18 @@ def labeled(label: str, lines: Sequence[str], server: str) -> list[str]:
     ]
 
 
-def in_order(lines: Sequence[str], places: Sequence[int], others: Sequence[bytes]) -> list[bytes]:
+def in_order(
+    lines: Sequence[str],
+    places: Sequence[int],
+    others: Sequence[bytes],
+    *,
+    exact: int | None = None,
+) -> list[bytes]:
     """Return labeled lines as bytes, each behind as many of the others' as its place says.
 
     ``lines`` are what ``labeled`` made of as many answers as there are ``places``: a batch's start
-    goes with the first answer, what comes after the last answer with that one.
+    goes with the first answer, what comes after the last answer with that one. Behind the first
+    ``exact`` pieces (``None``: all) come all of the others' before any more lines.
     """
     opening = len(lines) > len(places) > 0
     pieces: list[bytes] = []
@@ -51,6 +61,8 @@ def in_order(lines: Sequence[str], places: Sequence[int], others: Sequence[bytes
     for number, line in enumerate(lines):
         answer = min(max(number - opening, 0), len(places) - 1)
         place = places[answer] if places else 0
+        if exact is not None and len(pieces) >= exact:
+            place = len(others)
         pieces += others[done:place]
         done = max(done, place)
         pieces.append(f"{line}\r\n".encode())

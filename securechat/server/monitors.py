@@ -10,6 +10,8 @@ from securechat.protocol.replies import Reply
 from securechat.server.context import Server
 from securechat.server.room import User
 from securechat.server.session import Session
+from securechat.server.showing import put
+from securechat.store.contract import Event
 
 
 def add(server: Server, session: Session, key: str, name: str) -> None:
@@ -40,8 +42,8 @@ def tell(server: Server, user: User, reply: Reply) -> None:
         session.push(reply.line(session.server_name, session.user.name))
 
 
-def tell_watchers(server: Server, user: User, line: str, capability: int) -> None:
-    """Send a line about a user to every session that knows the capability and may know.
+def tell_watchers(server: Server, user: User, event: Event, capability: int) -> None:
+    """Show what a user did to every session that knows the capability and may know.
 
     That is whoever shares a room, and whoever monitors the user with ``extended-monitor``. The
     user's own sessions are left out.
@@ -56,5 +58,4 @@ def tell_watchers(server: Server, user: User, line: str, capability: int) -> Non
     for session in server.monitors.get(user.key, ()):
         if session.enabled & wanted == wanted and session.user is not user:
             told[session] = None
-    for session in told:
-        session.push(line)
+    put(event, told)

@@ -265,6 +265,10 @@ class Outbox:
         finally:
             self._park = park
 
+    def has_room(self, size: int) -> bool:
+        """Tell whether no more than half of the limit waits with so many bytes more."""
+        return (self._size + size) * 2 <= self._limit or not self._limit
+
     async def room(self) -> None:
         """Wait until no more than half of the limit waits: for who asks for much at a time.
 

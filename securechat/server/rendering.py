@@ -29,8 +29,8 @@ from securechat.store.contract import Event
 _AS_BATCH = MULTILINE | BATCH
 SHAPE_MASK = MESSAGE_TAGS | SERVER_TIME | ACCOUNT_TAG | EXTENDED_JOIN
 
-_TEXT_ALWAYS = frozenset({"PRIVMSG", "NOTICE", "TOPIC"})
-_TEXT_IF_ANY = frozenset({"PART", "QUIT", "REDACT"})
+_TEXT_ALWAYS = frozenset({"PRIVMSG", "NOTICE", "TOPIC", "SETNAME", "WALLOPS", "KILL"})
+_TEXT_IF_ANY = frozenset({"PART", "QUIT", "AWAY", "REDACT"})
 _SAID = frozenset({"PRIVMSG", "NOTICE"})
 # The text of these is the rest of their line as it stands.
 _REST = frozenset({"KICK", "MODE", "RENAME"})

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from securechat.protocol.modes import PREFIXES, ChannelModes
+from securechat.protocol.modes import PREFIXES, USER_MODES, ChannelModes
 from securechat.protocol.names import fold
 from securechat.server.keep_limits import Keeping
 from securechat.server.pace import Pace
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 CHANNEL_RECORD = "channel"
 MEMBER_RECORD = "member"
 INVITATION_RECORD = "invitation"
+# By id, what was a channel once: no other one may get that id, for the history goes by it.
+DROPPED_RECORD = "dropped"
 
 RANKS = {"": 0, "v": 1, "h": 2, "o": 3}
 """How high a role is. The founder is above all roles, and an administrator of the server, there
@@ -123,6 +125,12 @@ class User:
         return self.account_role in {ADMIN_ROLE, MODERATOR_ROLE}
 
     @property
+    def modes(self) -> str:
+        """The letters of the user modes that are set, with ``o`` for an administrator."""
+        letters = [letter for letter, name in USER_MODES.items() if getattr(self, name)]
+        return "".join(sorted([*letters, *"o" * self.admin]))
+
+    @property
     def source(self) -> str:
         """The prefix of what this user sends: ``nick!user@host``."""
         return f"{self.name}!{self.username}@{self.host}"
@@ -130,10 +138,12 @@ class User:
     def refresh_away(self) -> bool:
         """Follow the sessions: away when all of them are; return whether that changed.
 
-        What a person wrote counts before ``*``, which only says that nobody is there (pre-away).
+        The latest text counts, and what a person wrote before ``*``, which only says that nobody
+        is there (pre-away).
         """
         before = self.away
-        texts = [session.away for session in self.sessions]
+        by_age = sorted(self.sessions, key=lambda session: session.away_since)
+        texts = [session.away for session in by_age]
         written = [text for text in texts if text != "*"]
         self.away = (written or texts or [""])[-1] if all(texts) else ""
         return self.away != before
@@ -146,9 +156,11 @@ class Room:
     ``id`` never changes: the journal and the records know the room by it. It is the folded name
     that the room was made with, and a number after it where that was taken. ``key`` is the folded
     name of today. ``former`` are the folded names that it had before. ``founder`` is the id of
-    the account that made it. ``pace`` is how often a member may write (slow mode). ``history`` is
-    from where its history is read: ``all``, ``joined``, or nothing for what the server says.
-    ``keeping`` is how long its messages are kept, as far as the server keeps them.
+    the account that made it. ``renamed_ms`` is when it got its name, 0 where that is its first one.
+    ``pace`` is how often a member may write (slow mode). ``history`` is from where its history is
+    read: ``all``, ``joined``, or nothing for what the server says. ``keeping`` is how long its
+    messages are kept, as far as the server keeps them. ``announced`` are those present whose
+    coming was told to everybody.
     """
 
     name: str
@@ -161,6 +173,7 @@ class Room:
     founder: str = ""
     modes: ChannelModes = field(default_factory=ChannelModes)
     former: tuple[str, ...] = ()
+    renamed_ms: int = 0
     pace: Pace = field(default_factory=Pace)
     history: str = ""
     keeping: Keeping = field(default_factory=Keeping)
@@ -168,6 +181,7 @@ class Room:
     present: dict[str, User] = field(default_factory=dict)
     invited: dict[str, Invitation] = field(default_factory=dict)
     by_shape: dict[int, dict[Session, None]] = field(default_factory=dict)
+    announced: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.id = self.id or self.key
@@ -183,6 +197,7 @@ class Room:
             "founder": self.founder,
             "modes": self.modes.to_value(),
             "former": list(self.former),
+            "renamed_ms": self.renamed_ms,
             "slow_seconds": self.pace.seconds,
             "history": self.history,
             "keep_seconds": self.keeping.seconds,
@@ -208,15 +223,17 @@ class Room:
             value.get("founder", ""),
             ChannelModes.from_value(modes) if modes is not None else ChannelModes(),
             tuple(value.get("former", ())),
+            value.get("renamed_ms", 0),
             Pace(value.get("slow_seconds", 0)),
             value.get("history", ""),
             Keeping(value.get("keep_seconds", 0), value.get("keep_messages", 0)),
         )
 
-    def enter(self, user: User) -> None:
+    def enter(self, user: User, *, announced: bool = True) -> None:
         """Let a user be present, with all sessions; twice is once.
 
-        Who is present is a member; in the room that everybody is in, without a record of it.
+        ``announced``: everybody present is told. Who is present is a member; in the room that
+        everybody is in, without a record of it.
         """
         if self.key not in user.rooms:
             member = self.members.get(user.key)
@@ -224,6 +241,8 @@ class Room:
                 self.members[user.key] = Member(user.name, user.account_id, user.signed_on_ms)
             self.present[user.key] = user
             user.rooms[self.key] = self
+            if announced:
+                self.announced.add(user.key)
             for session in user.sessions:
                 self.attach(session)
 
@@ -231,6 +250,7 @@ class Room:
         """Undo ``enter``."""
         if user.rooms.pop(self.key, None) is not None:
             del self.present[user.key]
+            self.announced.discard(user.key)
             for session in user.sessions:
                 self.detach(session)
 

@@ -34,6 +34,7 @@ from securechat.server.retention import watch_retention
 from securechat.server.room import CHANNEL_RECORD, Room
 from securechat.server.watchers import (
     forget_old_limits,
+    watch_audit,
     watch_batches,
     watch_changes,
     watch_expiry,
@@ -152,6 +153,7 @@ async def running(server: Server) -> AsyncIterator[Running]:
         core.start_soon(watch_batches, server)
         core.start_soon(watch_changes, server, mark)
         core.start_soon(watch_expiry, server)
+        core.start_soon(watch_audit, server)
         core.start_soon(watch_retention, server)
         core.start_soon(forget_old_limits, server)
         core.start_soon(watch_devices, server)

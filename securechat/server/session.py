@@ -47,6 +47,7 @@ class Session:
         "_settled",
         "address",
         "away",
+        "away_since",
         "batch",
         "budgets",
         "credential",
@@ -100,6 +101,7 @@ class Session:
         self.shape = shape_of(negotiation.enabled)
         self.away = ""
         self.batch: Gathering | None = None
+        self.away_since = now
         self.monitored: dict[str, str] = {}
         self._answers: list[str] | None = None
         self._places: list[int] = []
@@ -166,10 +168,17 @@ class Session:
         finally:
             answers, self._answers = self._answers, None
             lines = labeled(label, answers, self.server_name)
-            pieces = in_order(lines, self._places, self.outbox.release())
-            for data in pieces[:LINES_AT_ONCE]:
+            others = self.outbox.release()
+            pieces = in_order(lines, self._places, others)
+            at_once = len(pieces)
+            if not self.outbox.has_room(sum(map(len, pieces))):
+                # While the rest waits for room, the others' lines must not: later ones would
+                # overtake them.
+                pieces = in_order(lines, self._places, others, exact=LINES_AT_ONCE)
+                at_once = LINES_AT_ONCE + len(others)
+            for data in pieces[:at_once]:
                 self.outbox.put(data)
-        for start in range(LINES_AT_ONCE, len(pieces), LINES_AT_ONCE):
+        for start in range(at_once, len(pieces), LINES_AT_ONCE):
             await self.outbox.room()
             for data in pieces[start : start + LINES_AT_ONCE]:
                 self.outbox.put(data)

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from securechat.protocol.capabilities import AWAY_NOTIFY, ECHO_MESSAGE
+from securechat.server.journal import BOT_TAG
 from securechat.server.rendering import render, render_join
 from securechat.server.room import Room, User
 from securechat.server.session import Session
 from securechat.server.views import role_line
 from securechat.store.contract import Event
+
+if TYPE_CHECKING:
+    from securechat.server.context import Server
+
+
+def seen(server: Server, user: User, kind: str, target: str, text: str = "") -> Event:
+    """Return what a user does that is shown and not kept, with the tags that tell of the user."""
+    tags = {BOT_TAG: ""} if user.bot else {}
+    return Event("", server.now_ms(), kind, user.key, user.source, "", target, text, tags)
 
 
 def show(room: Room, event: Event, origin: Session | None) -> None:
@@ -33,6 +44,7 @@ def show_join(
 
     ``quiet``: to the user's own sessions alone.
     """
+    away = replace(event, msgid="", kind="AWAY", target="", text=user.away)
     for shape, sessions in room.by_shape.items():
         data = render_join(event, shape, user.realname)
         for session in sessions:
@@ -45,7 +57,7 @@ def show_join(
             if session.user is not user:
                 session.push(*role_line(session, room, user))
                 if user.away and session.enabled & AWAY_NOTIFY:
-                    session.push(f":{user.source} AWAY :{user.away}")
+                    session.outbox.put(render(away, shape))
 
 
 def show_to(users: Sequence[User], event: Event) -> None:
@@ -53,14 +65,17 @@ def show_to(users: Sequence[User], event: Event) -> None:
     put(event, (session for user in users for session in user.sessions))
 
 
-def put(event: Event, sessions: Iterable[Session]) -> None:
-    """Give an event to sessions that did not cause it."""
+def put(event: Event, sessions: Iterable[Session], origin: Session | None = None) -> None:
+    """Give an event to sessions; to the one that caused it as an answer."""
     rendered: dict[int, bytes] = {}
     for session in sessions:
         data = rendered.get(session.shape)
         if data is None:
             data = rendered[session.shape] = render(event, session.shape)
-        session.outbox.put(data)
+        if session is origin:
+            session.receive_own(data)
+        else:
+            session.outbox.put(data)
 
 
 def give(session: Session, line: bytes, origin: Session | None) -> None:

@@ -17,6 +17,7 @@ from securechat.server.context import Server
 from securechat.server.room import CHANNEL_RECORD, Room
 from securechat.store.accounts import KIND as ACCOUNT_RECORD
 from securechat.store.accounts import account_of
+from securechat.store.audit import prune_audit
 from securechat.store.contract import Change, Record
 
 SILENCE_SECONDS = 1.0
@@ -24,6 +25,11 @@ BATCHES_SECONDS = 1.0
 CHANGES_SECONDS = 0.25
 EXPIRY_SECONDS = 2.0
 LIMITS_SECONDS = 60.0
+AUDIT_SECONDS = 3600.0
+# Old entries of the audit log go in portions, with a pause that lets messages be committed.
+AUDIT_PORTION = 200
+AUDIT_PAUSE_SECONDS = 0.2
+DAY_MS = 86_400_000
 # A notice with the longest names of server and person fits into a line.
 NOTICE_BYTES_MAX = 400
 ANNOUNCEMENT_RECORD = "announcement"
@@ -116,7 +122,8 @@ async def watch_expiry(server: Server) -> None:
             if room.modes.expired(server.now_ms()):
                 while await server.journal.turns.wait(room.id, alone=True):
                     pass
-                _remove_expired(server, room)
+                if room.id in server.directory.by_id:
+                    _remove_expired(server, room)
 
 
 def _remove_expired(server: Server, room: Room) -> None:
@@ -158,6 +165,27 @@ def announce(server: Server, text: str) -> int:
         )
     log.info("announced", sessions=len(server.sessions))
     return len(server.sessions)
+
+
+async def watch_audit(server: Server) -> None:
+    """Remove what the audit log has kept for long enough. Returns at once where that is for ever.
+
+    What cannot be removed now is tried again an hour later.
+    """
+    days = server.settings.audit_days
+    while days:
+        before_ms = server.now_ms() - days * DAY_MS
+        removed, found = 0, AUDIT_PORTION
+        try:
+            while found == AUDIT_PORTION:
+                found = await prune_audit(server.store, before_ms=before_ms, limit=AUDIT_PORTION)
+                removed += found
+                await trio.sleep(AUDIT_PAUSE_SECONDS)
+        except StoreError as error:
+            log.warning("audit log not shortened, trying again later", reason=str(error))
+        if removed:
+            log.info("audit log shortened", entries=removed)
+        await trio.sleep(AUDIT_SECONDS)
 
 
 async def forget_old_limits(server: Server) -> None:

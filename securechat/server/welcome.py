@@ -38,7 +38,10 @@ REASON_BYTES_MAX = 255
 
 
 def welcome(server: Server, session: Session) -> list[str]:
-    """Return 001 to 005, LUSERS, own metadata and the MOTD, as lines without CR LF."""
+    """Return 001 to 005, LUSERS, own metadata, the MOTD and which user modes are set.
+
+    As lines without CR LF.
+    """
     settings, user = server.settings, session.user
     version = f"securechat-{securechat.__version__}"
     started = datetime.fromtimestamp(server.started_ms / 1000, UTC).isoformat(" ", "seconds")
@@ -48,13 +51,16 @@ def welcome(server: Server, session: Session) -> list[str]:
         replies.RPL_CREATED(text=f"This server was started {started}"),
         replies.RPL_MYINFO(*_myinfo(settings.server_name, version)),
     ]
+    after = motd(server)
+    if user.modes:
+        after = [*after, replies.RPL_UMODEIS(f"+{user.modes}")]
     return [
         *(reply.line(settings.server_name, user.name) for reply in greeting),
         *isupport(server, session),
         *(reply.line(settings.server_name, user.name) for reply in lusers(server, session)),
         # Before the end of the MOTD (metadata, "Notifications").
         *server.metadata.own_lines(session),
-        *(reply.line(settings.server_name, user.name) for reply in motd(server)),
+        *(reply.line(settings.server_name, user.name) for reply in after),
     ]
 
 

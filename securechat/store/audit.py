@@ -1,7 +1,8 @@
 """The audit log: what moderators, administrators and the operator's programs did.
 
 An entry is a record of kind ``audit``, stored in one step with what it tells of. Its key starts
-with the time, so that keys sort as things happened; nothing here changes or removes an entry.
+with the time, so that keys sort as things happened. Nothing changes an entry, and only its age
+removes it.
 """
 
 from __future__ import annotations
@@ -53,11 +54,13 @@ class _Order:
             self._count = self._count + 1 if time_ms == self._time_ms else 0
             self._time_ms = time_ms
             count = self._count
-        moment = datetime.fromtimestamp(time_ms / 1000, UTC)
-        return (
-            f"{moment:%Y-%m-%dT%H:%M:%S}.{time_ms % 1000:03}Z {count:06} "
-            f"{secrets.token_hex(_RANDOM_BYTES)}"
-        )
+        return f"{_moment(time_ms)} {count:06} {secrets.token_hex(_RANDOM_BYTES)}"
+
+
+def _moment(time_ms: int) -> str:
+    """Return what the keys of a time begin with, which is below them and above all before."""
+    moment = datetime.fromtimestamp(time_ms // 1000, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{time_ms % 1000:03}Z"
 
 
 _order = _Order()
@@ -74,12 +77,26 @@ def entry_of(record: Record) -> AuditEntry:
     return AuditEntry(**value)
 
 
-async def read_audit(store: Store, *, since_ms: int = 0, newest: int = 0) -> list[AuditEntry]:
-    """Return the entries from a time on, the oldest first; of these the ``newest`` ones (0: all).
+async def audit_page(
+    store: Store, *, since_ms: int = 0, before: str | None = None, limit: int
+) -> tuple[list[AuditEntry], str]:
+    """Return the latest ``limit`` entries from a time on, the oldest first, and where they begin.
+
+    ``before`` is where the page after this one begins, or the beginning of a time in UTC as
+    ``2026-11-22T20:26``. The place is ``""`` where there is nothing before it.
 
     Raises ``StoreUnavailable``.
     """
-    records = await store.scan(KIND)
-    entries = [entry_of(record) for record in records]
-    found = [entry for entry in entries if entry.time_ms >= since_ms]
-    return found[-newest:]
+    records = await store.scan(
+        KIND, after=_moment(max(since_ms, 0)), before=before, limit=limit + 1, newest=True
+    )
+    page = records[-limit:]
+    return [entry_of(record) for record in page], page[0].key if len(records) > limit else ""
+
+
+async def prune_audit(store: Store, *, before_ms: int, limit: int) -> int:
+    """Remove up to ``limit`` of the oldest entries from before a time; return how many.
+
+    Raises ``StoreRefused`` or ``StoreUnavailable``.
+    """
+    return await store.prune(KIND, before=_moment(max(before_ms, 0)), limit=limit)

@@ -16,7 +16,7 @@ Promises, which ``tests/support/store_conformance.py`` checks for every engine:
 4.  ``history`` and ``locate`` go by position; times and msgids are looked up to positions first,
     so events of equal time are never skipped or repeated. Event times never decrease with
     position, msgids strictly increase with it: the journal's writer sees to both.
-5.  A record's version counts its changes from 1 on, over removals too.
+5.  A record's version counts its changes from 1 on, over removals too (not over ``prune``).
 6.  An event stays as it was appended, but for what an ``Amendment`` says and what ``forget``
     removes. What a text was before is in no part of the data any more once the search index has
     followed and ``clear_log`` returned true.
@@ -251,14 +251,38 @@ class Store(Protocol):
         """Return one record, or ``None`` when it never was or is removed."""
         ...
 
-    async def scan(self, kind: str, prefix: str = "") -> list[Record]:
-        """Return the present records of a kind whose key starts with ``prefix``, by key."""
+    async def scan(
+        self,
+        kind: str,
+        prefix: str = "",
+        *,
+        after: str | None = None,
+        before: str | None = None,
+        limit: int | None = None,
+        newest: bool = False,
+    ) -> list[Record]:
+        """Return the present records of a kind whose key starts with ``prefix``, by key.
+
+        Of these, up to ``limit`` (``None``: all) with ``after < key < before``; ``newest`` takes
+        them from the end of that range. Keys are compared by code points.
+        """
         ...
 
     async def put(self, changes: Sequence[Change]) -> list[Record]:
         """Apply every change or none; return the records as they are now.
 
         Raises ``Conflict``, ``StoreRefused`` or ``StoreUnavailable``.
+        """
+        ...
+
+    async def prune(self, kind: str, *, before: str, limit: int) -> int:
+        """Remove up to ``limit`` records of a kind with lower keys than ``before``, lowest first.
+
+        Returns how many. They go as if they had never been, and ``changed`` does not tell: this
+        is for what is written once and not followed. The record that was changed last of all
+        stays, for marks must not be used twice.
+
+        Raises ``StoreRefused`` or ``StoreUnavailable``.
         """
         ...
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import sys
 from collections.abc import Iterable, Sequence
 
 from securechat.errors import Conflict
@@ -289,20 +290,57 @@ def get(connection: sqlite3.Connection, kind: str, key: str) -> Record | None:
     return _record(row) if row is not None else None
 
 
-def scan(connection: sqlite3.Connection, kind: str, prefix: str) -> list[Record]:
-    """Return the present records of a kind whose key starts with ``prefix``, by key."""
+def scan(
+    connection: sqlite3.Connection,
+    kind: str,
+    prefix: str,
+    *,
+    after: str | None,
+    before: str | None,
+    limit: int | None,
+    newest: bool,
+) -> list[Record]:
+    """Return present records of a kind, by key; see ``contract.Store.scan``."""
+    # One bound on each side: of two, SQLite would seek by one and walk to the other.
+    where, values = "kind = ? AND value IS NOT NULL", [kind]
+    where += " AND key > ?" if after is not None and after >= prefix else " AND key >= ?"
+    values.append(max(prefix, after or ""))
+    ends = [end for end in (_end_of(prefix), before) if end is not None]
+    if ends:
+        where += " AND key < ?"
+        values.append(min(ends))
+    order = "DESC" if newest else "ASC"
     rows = connection.execute(
-        f"{_RECORD_ROWS} WHERE kind = ? AND key >= ? AND value IS NOT NULL ORDER BY key",
-        (kind, prefix),
+        f"{_RECORD_ROWS} WHERE {where} ORDER BY key {order} LIMIT ?",
+        (*values, -1 if limit is None else max(limit, 0)),
     )
-    found: list[Record] = []
-    for row in rows:
-        # Keys with a common beginning stand side by side: the first other one ends them.
-        if not row[1].startswith(prefix):
-            rows.close()
-            break
-        found.append(_record(row))
+    found = list(map(_record, rows))
+    if newest:
+        found.reverse()
     return found
+
+
+def _end_of(prefix: str) -> str | None:
+    """Return the lowest key above all that start with ``prefix``; ``None`` where there is none.
+
+    SQLite compares the bytes of UTF-8, which have the order of the code points.
+    """
+    prefix = prefix.rstrip(chr(sys.maxunicode))
+    if not prefix:
+        return None
+    following = ord(prefix[-1]) + 1
+    # Surrogates are no characters: what follows the last one before them is the first after.
+    return prefix[:-1] + chr(0xE000 if following == 0xD800 else following)
+
+
+def prune(connection: sqlite3.Connection, kind: str, before: str, limit: int) -> int:
+    """Delete the lowest records of a kind; see ``contract.Store.prune``."""
+    deleted = connection.execute(
+        "DELETE FROM records WHERE kind = ? AND key IN (SELECT key FROM records WHERE kind = ? "
+        "AND key < ? AND mark < (SELECT max(mark) FROM records) ORDER BY key LIMIT ?)",
+        (kind, kind, before, max(limit, 0)),
+    )
+    return deleted.rowcount
 
 
 def changed(connection: sqlite3.Connection, after: int) -> tuple[list[Record], int]:

@@ -218,11 +218,27 @@ class SQLiteStore:
     async def get(self, kind: str, key: str) -> Record | None:
         return await self._read(lambda db: queries.get(db, kind, key))
 
-    async def scan(self, kind: str, prefix: str = "") -> list[Record]:
-        return await self._read(lambda db: queries.scan(db, kind, prefix))
+    async def scan(
+        self,
+        kind: str,
+        prefix: str = "",
+        *,
+        after: str | None = None,
+        before: str | None = None,
+        limit: int | None = None,
+        newest: bool = False,
+    ) -> list[Record]:
+        return await self._read(
+            lambda db: queries.scan(
+                db, kind, prefix, after=after, before=before, limit=limit, newest=newest
+            )
+        )
 
     async def put(self, changes: Sequence[Change]) -> list[Record]:
         return await self._write(lambda db: queries.apply(db, changes))
+
+    async def prune(self, kind: str, *, before: str, limit: int) -> int:
+        return await self._write(lambda db: queries.prune(db, kind, before, limit))
 
     async def changed(self, after: int) -> tuple[list[Record], int]:
         """Return what changed since a mark; made to be asked four times a second.

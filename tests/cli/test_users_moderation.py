@@ -115,7 +115,9 @@ def test_the_audit_log(users: Users) -> None:
     assert {one["by"] for one in entries} == {by}
     assert (entries[2]["reason"], entries[0]["until"]) == ("spam", None)
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", entries[2]["until"])
-    assert json.loads(users("audit", "--json", "--limit", "2").stdout) == entries[2:]
+    latest = users("audit", "--json", "--limit", "2")
+    assert json.loads(latest.stdout) == entries[2:]
+    assert latest.stderr == "There are earlier entries than these 2: --limit shows more.\n"
     lines = users("audit", "--limit", "1").stdout.splitlines()
     assert lines[0].split() == ["Time", "By", "Act", "Whom", "Where", "What", "Until", "Reason"]
     assert re.match(rf"\S+ \S+ UTC +{by} +remove account +Alice", lines[1])

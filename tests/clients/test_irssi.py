@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import pytest
 from support.certified import CertifiedHome, needs, visitor
+from support.chatlogs import Transcript
+from support.daily_life import live_through_a_day
 from support.screens import Screen, on_a_screen
 from support.system import PASSWORD, Server, running_server
 
@@ -15,13 +19,17 @@ from securechat.certificates import colon_form
 needs("irssi", "tmux")
 pytestmark = pytest.mark.clients
 
+VERSION = subprocess.run(["irssi", "--version"], check=True, capture_output=True).stdout.decode()
+
 BY_CA = "-tls_verify -tls_cafile ~/ca.pem"
 
 
 @asynccontextmanager
-async def irssi(home: CertifiedHome, server: Server, trust: str) -> AsyncIterator[Screen]:
+async def irssi(
+    home: CertifiedHome, server: Server, trust: str, *settings: str
+) -> AsyncIterator[Screen]:
     """Set irssi up and connect; ``trust`` are the options about the certificate."""
-    async with on_a_screen(home.folder, "irssi", "--home", home.folder / "irssi") as screen:
+    async with on_a_screen(home.folder, "irssi") as screen:
         await screen.wait_for_text(r"\[\(status\)\]")
         # Lines that come quickly would be taken for a paste, and be asked about.
         await screen.type("/set paste_verify_line_count 0")
@@ -29,11 +37,57 @@ async def irssi(home: CertifiedHome, server: Server, trust: str) -> AsyncIterato
         await screen.type(
             f'/network add -sasl_username alice -sasl_password "{PASSWORD}"'
             " -sasl_mechanism PLAIN home",
-            f"/server add {trust} -network home localhost {server.port}",
+            f"/server add {trust} -auto -network home localhost {server.port}",
             "/set cmd_queue_speed 10msec",  # not for people: do not spread commands over seconds
+            *settings,
+            "/save",
             "/connect home",
         )
         yield screen
+
+
+class Irssi:
+    """irssi as docs/clients.md sets it up, with logs."""
+
+    name = "irssi"
+    program = " ".join(VERSION.split()[:2])
+    server_window = "1"
+    logged_in = "SASL authentication succeeded"
+    settled = r"#\w+ was synced in"
+    settled_after_a_break = settled
+    cut_off = "Connection lost to localhost"
+
+    def set_up(self, home: CertifiedHome, server: Server) -> AbstractAsyncContextManager[Screen]:
+        settings = (
+            "/set autolog on",
+            "/set server_reconnect_time 1s",  # not for people: come back at once
+            "/set user_name alice",  # else who runs the test is in the transcript
+        )
+        return irssi(home, server, BY_CA, *settings)
+
+    def again(self, home: CertifiedHome) -> AbstractAsyncContextManager[Screen]:
+        return on_a_screen(home.folder, "irssi")
+
+    async def look_at(self, screen: Screen, window: str) -> None:
+        # At once, as it knows no longer which window was that of a channel that one is not in.
+        await screen.type(f"/window goto {window}")
+        await screen.wait_for_text(rf"^\[({re.escape(window)}|\(status\))\]")
+
+    def transcript(self, home: CertifiedHome) -> Transcript:
+        logs = home.folder / "irclogs" / "home"
+        return Transcript(self.program, lambda window: logs.glob(f"{window}.log"), self._tidy)
+
+    @staticmethod
+    def _tidy(line: str) -> str:
+        if line.startswith("--- "):
+            return ""
+        line = re.sub(r"^\d\d:\d\d", "hh:mm", line)
+        line = re.sub(r"synced in \d+ secs", "synced in n secs", line)
+        return re.sub(r"\w{3} \w{3} +\d+ \d\d:\d\d:\d\d \d{4}", "DATE", line)
+
+
+async def test_daily_life_with_irssi(home: CertifiedHome) -> None:
+    await live_through_a_day(Irssi(), home)
 
 
 async def test_irssi_from_connecting_to_quitting(home: CertifiedHome) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
 
 import pytest
 from support.certified import CertifiedHome, needs, visitor
+from support.chatlogs import Transcript
+from support.daily_life import live_through_a_day
 from support.screens import Screen, on_a_screen
 from support.system import PASSWORD, Server, running_server
 
@@ -21,9 +25,11 @@ BY_CA = "/set weechat.network.gnutls_ca_user ~/ca.pem"
 
 
 @asynccontextmanager
-async def weechat(home: CertifiedHome, server: Server, trust: str = "") -> AsyncIterator[Screen]:
+async def weechat(
+    home: CertifiedHome, server: Server, trust: str = "", *settings: str
+) -> AsyncIterator[Screen]:
     """Set WeeChat up and connect; ``trust`` is what is typed about the certificate."""
-    async with on_a_screen(home.folder, "weechat", "--dir", home.folder / "weechat") as screen:
+    async with on_a_screen(home.folder, "weechat") as screen:
         await screen.wait_for_text(r"WeeChat \d")
         # Lines that come quickly would be taken for a paste, and be asked about.
         await screen.type("/set weechat.look.paste_max_lines -1")
@@ -34,13 +40,59 @@ async def weechat(home: CertifiedHome, server: Server, trust: str = "") -> Async
             "/set irc.server.home.sasl_mechanism plain",
             "/set irc.server.home.sasl_username alice",
             "/set irc.server.home.sasl_password ${sec.data.home}",
+            "/set irc.server.home.autoconnect on",
             # Not for people: come back at once, and do not spread commands over seconds.
             "/set irc.server.home.autoreconnect_delay 1",
             "/set irc.server.home.anti_flood_prio_high 0",
             *filter(None, [trust]),
+            *settings,
+            "/save",
             "/connect home",
         )
         yield screen
+
+
+class WeeChat:
+    """WeeChat as docs/clients.md sets it up, with logs, which it writes anyway."""
+
+    name = "weechat"
+    program = f"WeeChat {VERSION.strip()}"
+    server_window = "irc.server.home"
+    logged_in = "SASL authentication successful"
+    settled = r"Channel created on"
+    settled_after_a_break = "#"
+    cut_off = "irc: disconnected from server"
+
+    def set_up(self, home: CertifiedHome, server: Server) -> AbstractAsyncContextManager[Screen]:
+        settings = (
+            "/set logger.file.flush_delay 0",
+            # Else who runs the test is in the transcript.
+            "/set irc.server.home.username alice",
+            "/set irc.server.home.realname Alice",
+        )
+        return weechat(home, server, BY_CA, *settings)
+
+    def again(self, home: CertifiedHome) -> AbstractAsyncContextManager[Screen]:
+        return on_a_screen(home.folder, "weechat")
+
+    async def look_at(self, screen: Screen, window: str) -> None:
+        await screen.type(f"/buffer {window}")
+
+    def transcript(self, home: CertifiedHome) -> Transcript:
+        def logs(window: str) -> Iterable[Path]:
+            return home.folder.rglob(f"irc.home.{window}.weechatlog")
+
+        return Transcript(self.program, logs, self._tidy)
+
+    @staticmethod
+    def _tidy(line: str) -> str:
+        line = re.sub(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "hh:mm", line)
+        line = re.sub(r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d", "DATE", line)
+        return " ".join(line.split())
+
+
+async def test_daily_life_with_weechat(home: CertifiedHome) -> None:
+    await live_through_a_day(WeeChat(), home)
 
 
 async def test_weechat_from_connecting_to_quitting(home: CertifiedHome) -> None:

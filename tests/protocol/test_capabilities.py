@@ -60,7 +60,8 @@ def many(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_the_table_names_each_capability_once_with_its_specification() -> None:
     assert len(set(NAMES)) == len(NAMES)
-    assert all(re.match(r"extensions/|soju: |ZNC: |SecureChat: ", row.specification) for row in CAPABILITIES)
+    known = re.compile(r"extensions/|soju: |ZNC: |SecureChat: ")
+    assert all(known.match(row.specification) for row in CAPABILITIES)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -184,7 +185,8 @@ def test_list_comes_in_several_lines_too(many: list[str]) -> None:
     assert len(lines) > 1
     assert all(len(line) <= LINE for line in lines)
     assert [parse(line).params[2] == "*" for line in lines] == [True] * (len(lines) - 1) + [False]
-    assert " ".join(parse(line).params[-1] for line in lines).split() == many
+    enabled = [name for name in many if name != "soju.im/account-required"]
+    assert " ".join(parse(line).params[-1] for line in lines).split() == enabled
 
 
 def test_older_clients_get_one_line_whatever_there_is(many: list[str]) -> None:
@@ -233,6 +235,21 @@ def test_req_is_accepted_as_a_whole_or_not_at_all(wanted: str) -> None:
     answers(negotiation, "CAP REQ :batch")
     assert answers(negotiation, f"CAP REQ :{wanted}") == [f"NAK :{wanted}"]
     assert names_of(negotiation.enabled) == ["batch"]
+
+
+@pytest.mark.parametrize("wanted", ["soju.im/account-required", "-soju.im/account-required"])
+def test_what_only_informs_cannot_be_requested(wanted: str) -> None:
+    """Soju, account-required: servers reject any REQ that includes it."""
+    negotiation = Negotiation()
+    assert answers(negotiation, f"CAP REQ :batch {wanted}") == [f"NAK :batch {wanted}"]
+    assert negotiation.enabled == 0
+
+
+def test_a_list_without_its_colon_is_the_same_list() -> None:
+    """Extended-isupport, "Examples": ``CAP REQ batch draft/extended-isupport``."""
+    negotiation = Negotiation()
+    assert answers(negotiation, "CAP REQ batch sasl") == ["ACK :batch sasl"]
+    assert names_of(negotiation.enabled) == ["sasl", "batch"]
 
 
 def test_what_is_so_already_is_acknowledged() -> None:

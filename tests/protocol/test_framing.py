@@ -238,3 +238,22 @@ def test_truncating_keeps_whole_characters_and_as_many_as_fit(text: str, limit: 
     assert len(short.encode()) <= limit
     assume(short != text)
     assert len(text[: len(short) + 1].encode()) > limit
+
+
+@pytest.mark.parametrize(
+    ("line", "command"),
+    [
+        (b"privmsg #lobby :caf\xe9", "PRIVMSG"),
+        (b"@+a=\xff :somebody  TOPIC #lobby", "TOPIC"),
+        (b":\xff", "*"),
+        (b":\xff  QUIT", "QUIT"),
+        (b"\xff PRIVMSG", "*"),
+        (b"PRIV\xffMSG", "*"),
+        (b"@\xff", "*"),
+    ],
+)
+def test_what_is_not_utf8_still_tells_its_command(line: bytes, command: str) -> None:
+    """Utf8-only, "Examples": ``FAIL PRIVMSG INVALID_UTF8``; standard-replies: else ``*``."""
+    (bad,) = LineBuffer().feed(line + b"\n")
+    assert isinstance(bad, BadLine)
+    assert (bad.fault, bad.command) == (Fault.NOT_UTF8, command)

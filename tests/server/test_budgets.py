@@ -6,13 +6,15 @@ docs/safety.md, fault 18: a flood is delayed, nothing of it is dropped, and othe
 from __future__ import annotations
 
 from pathlib import Path
+from random import Random
 
 import pytest
 import trio
-from support.house import open_house
+from support.house import Person, open_house
 from trio.testing import MockClock
 
 from securechat.config import Settings
+from securechat.protocol.message import parse
 
 # The budgets below hold only where lines have one; this is one that never runs out.
 PACED = {"messages_per_second": 1000.0, "message_burst": 1000}
@@ -124,6 +126,20 @@ async def test_in_a_large_channel_nobody_is_told_who_comes_and_goes(
             ":bob!~bob@securechat.internal PART #small :bye"
         ]
         assert await alice.sync() == []
+        # Whose coming was told, when the channel was small, is told to go when it is large.
+        await bob.ask("JOIN #small")
+        await phone.ask("PART #small")
+        assert await bob.sync() == [":carol!~carol@securechat.internal PART #small"]
+        assert await carol.sync() == [":carol!~carol@securechat.internal PART #small"]
+        assert await alice.sync() == [":carol!~carol@securechat.internal PART #small"]
+        await carol.ask("JOIN #small")
+        assert await alice.sync() == []
+        await bob.ask("PART #small")
+        await phone.sync()
+        await phone.ask("PART #small")
+        await alice.sync()
+        await carol.ask("JOIN #small")
+        await alice.sync()
         await phone.ask("PART #small")
         assert await carol.sync() == [":carol!~carol@securechat.internal PART #small"]
         assert await alice.sync() == [":carol!~carol@securechat.internal PART #small"]
@@ -136,14 +152,57 @@ async def test_in_a_large_channel_nobody_is_told_who_comes_and_goes(
         await phone.rest()
         assert await alice.sync() == [":carol!~carol@securechat.internal QUIT :Quit: night"]
         assert await bob.sync() == []
-        # The next third one is not told either; as soon as there are two again, it is told.
+        # The next third one is not told either. That bob goes is told, for that he came was; and as
+        # soon as there are two again, everything is.
         dave = await house.login("dave")
         await bob.send("QUIT")
         await bob.rest()
-        assert await alice.sync() == []
+        assert await alice.sync() == [":bob!~bob@securechat.internal QUIT :Quit: "]
         await dave.send("QUIT")
         await dave.rest()
-        assert await alice.sync() == [":dave!~dave@securechat.internal QUIT :Quit"]
+        assert await alice.sync() == [":dave!~dave@securechat.internal QUIT :Quit: "]
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_who_is_seen_to_come_to_a_large_channel_is_seen_to_go(
+    folder: Path, autojump_clock: MockClock, seed: int
+) -> None:
+    """A list that a client makes of JOIN, PART, KICK and QUIT alone has nobody who is not there."""
+    random = Random(seed)
+    names = [f"user{number}" for number in range(8)]
+    async with open_house(folder, ["alice", *names], changes={"announce_members_max": 4}) as house:
+        alice = await house.login("alice", "no-implicit-names")
+        await alice.ask("JOIN #x")
+        books = {"#lobby": {"alice"}, "#x": {"alice"}}
+        here: dict[str, Person] = {}
+        told = 0
+        for _ in range(60):
+            name = random.choice(names)
+            act = random.choice(("JOIN #x", "PART #x", f"KICK #x {name}", "QUIT"))
+            if name not in here:
+                here[name] = await house.login(name)
+            elif act.startswith("KICK"):
+                await alice.send(act)
+            else:
+                await here[name].send(act)
+                if act == "QUIT":
+                    await here.pop(name).rest()
+                else:
+                    await here[name].sync()
+            for line in map(parse, await alice.sync()):
+                nick = line.params[1] if line.command == "KICK" else line.nick
+                if line.command == "JOIN":
+                    told += 1
+                    assert nick not in books[line.params[0]]
+                    books[line.params[0]].add(nick)
+                elif line.command in {"PART", "KICK"}:
+                    books[line.params[0]].discard(nick)
+                elif line.command == "QUIT":
+                    for listed in books.values():
+                        listed.discard(nick)
+            for channel, listed in books.items():
+                assert listed <= set(house.server.directory.rooms[channel].present)
+        assert told
 
 
 async def test_zero_turns_it_off(folder: Path, autojump_clock: MockClock) -> None:

@@ -241,7 +241,7 @@ async def test_nothing_that_follows_a_quit_is_done(folder: Path, autojump_clock:
 
 @pytest.mark.parametrize(
     ("quit_", "reason"),
-    [("QUIT", "Quit"), ("QUIT :", "Quit"), ("QUIT " + "x" * 400, "Quit: " + "x" * 300)],
+    [("QUIT", "Quit: "), ("QUIT :", "Quit: "), ("QUIT " + "x" * 400, "Quit: " + "x" * 300)],
 )
 async def test_reasons_to_quit(
     folder: Path, autojump_clock: MockClock, quit_: str, reason: str

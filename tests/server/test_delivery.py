@@ -109,7 +109,7 @@ async def test_what_is_sent_to_somebody_who_leaves_meanwhile_is_kept(
         await bob.rest()
         gate.set()
         assert await alice.sync() == [
-            ":bob!~bob@securechat.internal QUIT :Quit",
+            ":bob!~bob@securechat.internal QUIT :Quit: ",
             f"{ALICE} PRIVMSG bob :too late",
         ]
         bob = await house.login("bob", "draft/chathistory")

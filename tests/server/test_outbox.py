@@ -239,6 +239,7 @@ async def test_an_overflow_of_what_goes_to_the_front_is_told_once() -> None:
 async def test_limit_zero_is_no_limit() -> None:
     async with rig(room=0) as it:
         it.outbox.put(b"x" * 10_000_000)
+        assert it.outbox.has_room(10_000_000)
         await wait_all_tasks_blocked()
         assert it.events == ["park"]
 
@@ -431,11 +432,13 @@ async def test_room_waits_until_half_of_the_limit_is_sent() -> None:
     async with rig(room=4, limit=20) as it:
         it.outbox.put(b"0123456789ab")
         await wait_all_tasks_blocked()
+        assert not it.outbox.has_room(0)
         with trio.move_on_after(0) as waiting:
             await it.outbox.room()
         assert waiting.cancelled_caught
         it.link.make_room(12)
         await it.outbox.room()
+        assert (it.outbox.has_room(10), it.outbox.has_room(11)) == (True, False)
 
 
 @pytest.mark.parametrize("room", [None, 1])

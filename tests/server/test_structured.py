@@ -103,7 +103,7 @@ async def test_last_words_go_out_though_the_socket_was_full(
                 await bob.until("QUIT")
     said = [line for line in lines if "PRIVMSG" in line]
     assert [int(line[-3:]) for line in said] == list(range(30))
-    reasons = {"BUG": "Internal error", "QUIT": "Quit", "cancel": "The server is stopping"}
+    reasons = {"BUG": "Internal error", "QUIT": "Quit: ", "cancel": "The server is stopping"}
     assert lines[-1] == f"ERROR :Closing link: {reasons[way]}"
     assert_closed(house)
     alice.link.close()

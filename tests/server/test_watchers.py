@@ -14,8 +14,14 @@ from trio.testing import MockClock
 
 from securechat.errors import StoreRefused, StoreUnavailable
 from securechat.server.limits import NEW_CONNECTIONS_WINDOW_SECONDS
-from securechat.server.watchers import ANNOUNCEMENT_RECORD, announce
+from securechat.server.watchers import (
+    ANNOUNCEMENT_RECORD,
+    AUDIT_PORTION,
+    AUDIT_SECONDS,
+    announce,
+)
 from securechat.store.accounts import Accounts
+from securechat.store.audit import AuditEntry, audit_page, audited
 from securechat.store.contract import Change
 
 Act = Callable[[Accounts], Awaitable[object]]
@@ -162,3 +168,32 @@ async def test_limits_forget_what_no_longer_counts(folder: Path, autojump_clock:
         await trio.sleep(NEW_CONNECTIONS_WINDOW_SECONDS + 61)
         assert not server.addresses._recent
         assert not server.gate.limits._sources
+
+
+async def test_the_audit_log_tells_of_so_many_days(folder: Path, autojump_clock: MockClock) -> None:
+    """In portions, for a commit of everything at once would keep messages waiting."""
+    start_ms, day_ms = 1_790_000_000_000, 86_400_000
+
+    def now_ms() -> int:
+        return start_ms + round(trio.current_time() * 1000)
+
+    entries = [AuditEntry(start_ms - 3 * day_ms, "dave", "kick", f"n{n}") for n in range(450)]
+    entries += [AuditEntry(start_ms - 2 * day_ms + 60_000, "dave", "kick", "bob")]
+    entries += [AuditEntry(start_ms, "dave", "kick", "carol")]
+    async with open_house(folder) as house:
+        await house.store.put([audited(entry) for entry in entries])
+        await trio.sleep(1)
+        assert len((await audit_page(house.store, limit=1000))[0]) == len(entries)
+    options: dict[str, Any] = {"changes": {"audit_days": 2}, "now_ms": now_ms}
+    async with shaky_house(folder, **options) as (house, between):
+        await trio.sleep(0.1)
+        assert len((await audit_page(house.store, limit=1000))[0]) == len(entries) - AUDIT_PORTION
+        between.broken["prune"] = StoreUnavailable("busy")
+        await trio.sleep(10)
+        assert len((await audit_page(house.store, limit=1000))[0]) == len(entries) - AUDIT_PORTION
+        between.broken.clear()
+        await trio.sleep(AUDIT_SECONDS)
+        assert await audit_page(house.store, limit=1000) == (entries[-1:], "")
+    async with open_house(folder, changes={"audit_days": 0}) as house:
+        await trio.sleep(1)
+        assert await audit_page(house.store, limit=1000) == (entries[-1:], "")

@@ -252,6 +252,7 @@ async def test_history_and_search_by_place_use_an_index(folder: Path) -> None:
         await store.position_at(1)
         await store.last()
         await store.scan("k", "a")
+        await store.scan("k", before="a", limit=5, newest=True)
         await store.changed(0)
         for connection in store._connections:
             connection.set_trace_callback(None)

@@ -145,9 +145,24 @@ class Between:
         await self._pass("get")
         return await self.store.get(kind, key)
 
-    async def scan(self, kind: str, prefix: str = "") -> list[Record]:
+    async def scan(
+        self,
+        kind: str,
+        prefix: str = "",
+        *,
+        after: str | None = None,
+        before: str | None = None,
+        limit: int | None = None,
+        newest: bool = False,
+    ) -> list[Record]:
         await self._pass("scan")
-        return await self.store.scan(kind, prefix)
+        return await self.store.scan(
+            kind, prefix, after=after, before=before, limit=limit, newest=newest
+        )
+
+    async def prune(self, kind: str, *, before: str, limit: int) -> int:
+        await self._pass("prune")
+        return await self.store.prune(kind, before=before, limit=limit)
 
     async def put(self, changes: Sequence[Change]) -> list[Record]:
         await self._pass("put")

@@ -67,6 +67,7 @@ def quiet_settings(folder: Path, **changes: Any) -> Settings:
             queries_per_second=0.0,
             searches_per_second=0.0,
             joins_per_second=0.0,
+            rename_cooldown_seconds=0.0,
         ),
         **changes,
     )

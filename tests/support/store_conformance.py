@@ -556,6 +556,67 @@ class TestRecords:
                 found = [record.key for record in await store.scan("member", prefix)]
                 assert found == sorted(key for key in keys if key.startswith(prefix)), prefix
 
+    async def test_scan_in_pages(self, store_factory: StoreFactory) -> None:
+        keys = [f"{number:03}" for number in range(20)] + ["1", "1\ud7ff", "1\ud7ffx", "1\ue000"]
+        async with store_factory() as store:
+            await store.put([Change("k", key, {}) for key in keys])
+            await store.put([Change("k", "005", None), Change("l", "006", {})])
+            present = sorted(set(keys) - {"005"})
+
+            async def found(*prefix: str, **arguments: Any) -> list[str]:
+                return [record.key for record in await store.scan("k", *prefix, **arguments)]
+
+            assert await found() == present
+            assert await found("1\ud7ff") == ["1\ud7ff", "1\ud7ffx"]
+            assert await found(limit=3) == ["000", "001", "002"]
+            assert await found(limit=2, newest=True) == present[-2:]
+            assert await found("0", limit=2, newest=True) == ["018", "019"]
+            assert await found("0", after="003", limit=2) == ["004", "006"]
+            assert await found(before="006", newest=True, limit=2) == ["003", "004"]
+            assert await found(after="003", before="007") == ["004", "006"]
+            assert await found(after="", before="001x") == ["000", "001"]
+            assert await found("01", after="2") == []
+            assert await found(limit=0) == []
+            assert await found(limit=-1) == []
+            forwards: list[str] = []
+            while page := await found(after=forwards[-1] if forwards else None, limit=4):
+                forwards += page
+            backwards: list[str] = []
+            latest: dict[str, Any] = {"limit": 4, "newest": True}
+            while page := await found(before=backwards[0] if backwards else None, **latest):
+                backwards = page + backwards
+            assert forwards == backwards == present
+
+    async def test_prune(self, store_factory: StoreFactory) -> None:
+        async with store_factory() as store:
+            await store.put([Change("k", f"{number}", {"n": number}) for number in range(9)])
+            await store.put([Change("k", "1", None), Change("other", "0", {})])
+            _, mark = await store.changed(0)
+            assert await store.prune("k", before="5", limit=2) == 2
+            assert [record.key for record in await store.scan("k")] == list("2345678")
+            assert await store.prune("k", before="5", limit=0) == 0
+            assert await store.prune("k", before="5", limit=100) == 3
+            assert await store.prune("k", before="5", limit=100) == 0
+            assert [record.key for record in await store.scan("k")] == list("5678")
+            assert await store.get("other", "0") is not None
+            # Nobody is told, and as what was pruned never was, its versions start again.
+            assert await store.changed(mark) == ([], mark)
+            (again,) = await store.put([Change("k", "0", {"n": 0}, expected=0)])
+            assert again == Record("k", "0", 1, {"n": 0})
+            assert (await store.changed(mark))[0] == [again]
+
+    async def test_prune_never_lets_a_mark_be_used_twice(self, store_factory: StoreFactory) -> None:
+        """Who asked for what changed since the last mark hears of what comes after pruning."""
+        async with store_factory() as store:
+            await store.put([Change("k", "1", {}), Change("k", "2", {})])
+            _, mark = await store.changed(0)
+            assert await store.prune("k", before="9", limit=100) == 1
+            assert [record.key for record in await store.scan("k")] == ["2"]
+        async with store_factory() as store:
+            records = await store.put([Change("k", "3", {})])
+            assert (await store.changed(mark))[0] == records
+            assert await store.prune("k", before="9", limit=100) == 1
+
     async def test_changed(self, store_factory: StoreFactory) -> None:
         async with store_factory() as store:
             assert await store.changed(0) == ([], 0)
@@ -634,6 +695,7 @@ class TestClosing:
                 lambda: store.position_at(0),
                 lambda: store.get("k", "a"),
                 lambda: store.scan("k"),
+                lambda: store.prune("k", before="b", limit=1),
                 lambda: store.put([Change("k", "a", {})]),
                 lambda: store.changed(0),
             ):

@@ -72,10 +72,7 @@ def _doing(kind: _Kind) -> Handler:
         require_role(session, room, "h")
         if room.modes.entry("b", mask) is None and len(room.modes.listed("b")) >= LIST_MAX:
             raise Refused(replies.ERR_BANLISTFULL(room.name, "b"))
-        now_ms = server.now_ms()
-        until_ms = now_ms + seconds * 1000 if seconds else 0
-        change = ModeChange(True, "b", mask)
-        modes = room.modes.changed(change, session.user.name, now_ms, until_ms=until_ms)
+        until_ms = server.now_ms() + seconds * 1000 if seconds else 0
         entry = acted(
             server,
             session,
@@ -85,14 +82,20 @@ def _doing(kind: _Kind) -> Handler:
             reason=reason,
             until_ms=until_ms,
         )
-        value = room.to_value() | {"modes": modes.to_value()}
+
+        def changes(time_ms: int) -> list[Change]:
+            change, by = ModeChange(True, "b", mask), session.user.name
+            modes = room.modes.changed(change, by, time_ms, until_ms=until_ms)
+            value = room.to_value() | {"modes": modes.to_value()}
+            return [Change(CHANNEL_RECORD, room.id, value), entry]
+
         server.journal.post(
             session,
             "BAN",
             conversation=room.id,
             target=room.name,
             text=f"+b {mask} {until_ms}",
-            changes=[Change(CHANNEL_RECORD, room.id, value), entry],
+            changes=changes,
             claims={room.id: True},
         )
         await session.settled()

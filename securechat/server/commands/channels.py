@@ -42,6 +42,8 @@ async def join(server: Server, session: Session, message: Message) -> None:
                 await _part(server, session, room.name, "")
         return
     names = message.params[0].split(",")
+    if not any(names):
+        raise Refused(replies.ERR_NEEDMOREPARAMS("JOIN"))
     keys = message.params[1].split(",") if len(message.params) > 1 else []
     for name, key in list(zip_longest(names, keys, fillvalue=""))[: len(names)]:
         if not name:
@@ -79,22 +81,23 @@ async def _join(server: Server, session: Session, name: str, key: str) -> None:
             break
     if room is not None and fold(name) != room.key:
         session.reply(replies.ERR_LINKCHANNEL(name, room.name))
-    now = server.now_ms()
-    changes = []
-    role = ""
-    if room is None:
-        role = "o"
-        made = Room(name, fold(name), now, id=room_id, founder=user.account_id, modes=NEW_CHANNEL)
-        changes.append(Change(CHANNEL_RECORD, room_id, made.to_value()))
-    else:
-        refusal = _why_not(room, user, key, now)
-        if refusal is not None:
-            raise Refused(refusal)
-        role = "o" if room.founder == user.account_id else ""
-        if user.key in room.invited:
-            changes.append(Change(INVITATION_RECORD, member_key(room_id, user.key), None))
-    member = Member(user.name, user.account_id, now, role)
-    changes.append(Change(MEMBER_RECORD, member_key(room_id, user.key), member.to_value()))
+    refusal = _why_not(room, user, key, server.now_ms()) if room is not None else None
+    if refusal is not None:
+        raise Refused(refusal)
+    role = "o" if room is None or room.founder == user.account_id else ""
+    place = member_key(room_id, user.key)
+
+    def changes(time_ms: int) -> list[Change]:
+        member = Member(user.name, user.account_id, time_ms, role)
+        made = [Change(MEMBER_RECORD, place, member.to_value())]
+        if room is None:
+            new = Room(name, fold(name), time_ms, id=room_id, founder=user.account_id)
+            new.modes = NEW_CHANNEL
+            made.append(Change(CHANNEL_RECORD, room_id, new.to_value()))
+        elif user.key in room.invited:
+            made.append(Change(INVITATION_RECORD, place, None))
+        return made
+
     server.journal.post(
         session,
         "JOIN",
@@ -156,9 +159,10 @@ def _matching(room: Room, letter: str, user: User, now_ms: int, *, since_ms: int
 
 async def part(server: Server, session: Session, message: Message) -> None:
     reason = truncate(message.params[1], REASON_BYTES_MAX) if len(message.params) > 1 else ""
-    for name in message.params[0].split(","):
-        if not name:
-            continue
+    named = [name for name in message.params[0].split(",") if name]
+    if not named:
+        raise Refused(replies.ERR_NEEDMOREPARAMS("PART"))
+    for name in named:
         try:
             await _part(server, session, name, reason)
         except Refused as refused:
@@ -200,23 +204,26 @@ async def topic(server: Server, session: Session, message: Message) -> None:
     text = truncate(
         message.params[1], min(server.settings.topic_bytes_max or fits_bytes, fits_bytes)
     )
-    changed = {"topic": text, "topic_by": session.user.name, "topic_ms": server.now_ms()}
+    changed = {"topic": text, "topic_by": session.user.name}
     server.journal.post(
         session,
         "TOPIC",
         conversation=room.id,
         target=room.name,
         text=text,
-        changes=[Change(CHANNEL_RECORD, room.id, room.to_value() | changed)],
+        changes=lambda time_ms: [
+            Change(CHANNEL_RECORD, room.id, room.to_value() | changed | {"topic_ms": time_ms})
+        ],
         claims={room.id: True},
     )
 
 
 async def names(server: Server, session: Session, message: Message) -> None:
-    if not message.params or not message.params[0]:
+    named = [name for name in "".join(message.params[:1]).split(",") if name]
+    if not named:
         session.reply(replies.RPL_ENDOFNAMES("*"))
         return
-    for name in message.params[0].split(","):
+    for name in named:
         room = server.directory.room(name)
         if room is not None and server.visible(session, room):
             session.send(*names_lines(session, room))

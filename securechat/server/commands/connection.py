@@ -15,6 +15,7 @@ from securechat.server.commands.base import Command, Refused
 from securechat.server.context import Server
 from securechat.server.monitors import tell_watchers
 from securechat.server.session import Session
+from securechat.server.showing import put, seen
 from securechat.server.welcome import REALNAME_BYTES_MAX
 from securechat.server.welcome import isupport as isupport_of
 
@@ -58,7 +59,14 @@ async def away(server: Server, session: Session, message: Message) -> None:
     text = message.params[0] if message.params else ""
     limit = server.settings.away_bytes_max
     session.away = truncate(text, limit) if limit else text
-    session.reply(replies.RPL_NOWAWAY() if text else replies.RPL_UNAWAY())
+    session.away_since = session.heard_at
+    if not text:
+        session.reply(replies.RPL_UNAWAY())
+    elif session.away == text:
+        session.reply(replies.RPL_NOWAWAY())
+    else:
+        shown = f"You have been marked as being away; {limit} bytes of your text are shown"
+        session.reply(replies.RPL_NOWAWAY(text=shown))
     announce_away(server, session.user)
 
 
@@ -71,13 +79,9 @@ async def setname(server: Server, session: Session, message: Message) -> None:
             raise Refused(fail("SETNAME", "INVALID_REALNAME", text=text))
         return
     user.realname = name
-    line = f":{user.source} SETNAME :{name}"
-    for own in user.sessions:
-        if own is session and own.enabled & SETNAME:
-            own.send(line)
-        elif own.enabled & SETNAME:
-            own.push(line)
-    tell_watchers(server, user, line, SETNAME)
+    event = seen(server, user, "SETNAME", "", name)
+    put(event, (own for own in user.sessions if own.enabled & SETNAME), session)
+    tell_watchers(server, user, event, SETNAME)
 
 
 async def isupport(server: Server, session: Session, message: Message) -> None:
@@ -85,9 +89,10 @@ async def isupport(server: Server, session: Session, message: Message) -> None:
 
 
 async def quit_(server: Server, session: Session, message: Message) -> None:
+    """End the session; "Quit: " stands before the reason, and alone where there is none."""
     text = truncate(message.params[0], QUIT_BYTES_MAX) if message.params else ""
     session.has_quit = True
-    session.end(f"Quit: {text}" if text else "Quit")
+    session.end(f"Quit: {text}")
     await trio.lowlevel.checkpoint()  # ends here: what follows a QUIT is not done
 
 

@@ -87,6 +87,8 @@ async def stats(server: Server, session: Session, message: Message) -> None:
     """Tell for how long the server has been up; every other query has an empty answer."""
     _require_target(server, message, 1)
     letter = message.params[0][:1]
+    if not letter:
+        raise Refused(replies.ERR_NEEDMOREPARAMS("STATS"))
     if letter == "u":
         minutes, seconds = divmod((server.now_ms() - server.started_ms) // 1000, 60)
         hours, minutes = divmod(minutes, 60)

@@ -7,6 +7,7 @@ is never answered by an error, except that it could not be stored.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 
 from securechat.errors import StoreError
 from securechat.protocol import replies
@@ -29,12 +30,11 @@ OFFLINE = "Not here now, and will see this at the next login"
 
 
 async def privmsg(server: Server, session: Session, message: Message) -> None:
-    if not message.params or not message.params[0]:
-        raise Refused(replies.ERR_NORECIPIENT(text=f"No recipient given ({message.command})"))
+    targets = targets_of(message)
     if len(message.params) < 2 or not message.params[1]:
         raise Refused(replies.ERR_NOTEXTTOSEND())
     tags = client_tags(session, message)
-    for target in targets_of(message):
+    for target in targets:
         if fold(target) == znc_playback.NAME:
             await znc_playback.command(server, session, message.params[1])
             continue
@@ -46,19 +46,21 @@ async def privmsg(server: Server, session: Session, message: Message) -> None:
 
 
 async def notice(server: Server, session: Session, message: Message) -> None:
-    if len(message.params) < 2 or not message.params[0] or not message.params[1]:
+    """Send what is never answered, not even by an error: what PRIVMSG refuses is not sent."""
+    if len(message.params) < 2 or not message.params[1]:
         return
     tags = client_tags(session, message)
-    for target in targets_of(message):
-        try:
-            await say(server, session, "NOTICE", target, message.params[1], tags)
-        except Refused:
-            continue  # "automatic replies must never be sent in response to a NOTICE"
+    with suppress(Refused):
+        for target in targets_of(message):
+            with suppress(Refused):
+                await say(server, session, "NOTICE", target, message.params[1], tags)
 
 
 def targets_of(message: Message) -> list[str]:
-    """Return whom a message names, each once; raises ``Refused`` for too many."""
-    targets = [target for target in message.params[0].split(",") if target]
+    """Return whom a message names, each once; ``Refused`` where it names nobody or too many."""
+    targets = [target for target in "".join(message.params[:1]).split(",") if target]
+    if not targets:
+        raise Refused(replies.ERR_NORECIPIENT(text=f"No recipient given ({message.command})"))
     if len(targets) > TARGETS_MAX:
         raise Refused(replies.ERR_TOOMANYTARGETS(targets[TARGETS_MAX]))
     return list(dict.fromkeys(targets))

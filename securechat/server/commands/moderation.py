@@ -73,7 +73,7 @@ async def invite(server: Server, session: Session, message: Message) -> None:
     if not message.params:
         _list(server, session)
         return
-    if len(message.params) < 2:
+    if len(message.params) < 2 or not all(message.params[:2]):
         raise Refused(replies.ERR_NEEDMOREPARAMS("INVITE"))
     nick, name = message.params[:2]
     governed_room(server, session, name)
@@ -86,15 +86,19 @@ async def invite(server: Server, session: Session, message: Message) -> None:
     if "i" in room.modes.flags:
         require_role(session, room, "h")
     opens = room.rank(session.user) >= RANKS["h"]
-    invitation = Invitation(account.name, account.id, session.user.name, server.now_ms(), opens)
-    change = Change(INVITATION_RECORD, member_key(room.id, account.key), invitation.to_value())
+
+    def changes(time_ms: int) -> list[Change]:
+        invitation = Invitation(account.name, account.id, session.user.name, time_ms, opens)
+        key = member_key(room.id, account.key)
+        return [Change(INVITATION_RECORD, key, invitation.to_value())]
+
     server.journal.post(
         session,
         "INVITE",
         conversation=room.id,
         target=room.name,
         text=f"{account.name} {account.id} {opens:d}",
-        changes=[change],
+        changes=changes,
         claims={room.id: True},
     )
     await session.settled()

@@ -46,6 +46,7 @@ from securechat.server.room import (
     member_key,
 )
 from securechat.server.session import Session
+from securechat.server.showing import put, seen
 from securechat.store.contract import Change
 
 log = structlog.get_logger(__name__)
@@ -61,9 +62,10 @@ async def mode(server: Server, session: Session, message: Message) -> None:
     if not is_channel(message.params[0]):
         await _user_mode(server, session, message)
         return
+    room = known_room(server, session, message.params[0])
     words = list(message.params[1:])
     if not words or not words[0]:
-        _tell(server, session, known_room(server, session, message.params[0]))
+        _tell(server, session, room)
         return
     wanted, unknown = parse_changes(words)
     session.reply(*(replies.ERR_UNKNOWNMODE(letter) for letter in unknown))
@@ -103,7 +105,8 @@ class _Plan:
             self.refusals += [item for item in refused.replies if item not in self.refusals]
 
     def _take(self, change: ModeChange) -> None:
-        if self.room.rank(self.session.user) < RANKS[BY_LETTER[change.letter].role]:
+        needed = RANKS[BY_LETTER[change.letter].role]
+        if self.room.rank(self.session.user) < needed and not self._gives_up(change):
             raise Refused(replies.ERR_CHANOPRIVSNEEDED(self.room.name))
         if change.param is not None:
             self.with_param += 1
@@ -113,6 +116,18 @@ class _Plan:
         done = self._role(change) if change.kind is Kind.ROLE else self._setting(change)
         if done is not None:
             self.done.append(done)
+
+    def _gives_up(self, change: ModeChange) -> bool:
+        """Tell whether somebody takes an own role away, as everybody may."""
+        key = self.session.user.key
+        member = self.room.members.get(key)
+        return (
+            change.kind is Kind.ROLE
+            and not change.adding
+            and fold(change.param or "") == key
+            and member is not None
+            and change.letter in member.role
+        )
 
     def _setting(self, change: ModeChange) -> ModeChange | None:
         """Return a change of a setting as it is shown; ``None`` where it changes nothing."""
@@ -199,10 +214,7 @@ class _Plan:
 def _post(server: Server, session: Session, room: Room, plan: _Plan) -> None:
     """Post what a plan changes; the first event carries the records, the others only show."""
     space = LINE_BYTES_MAX - 2 - len(f":{session.user.source} MODE {room.name} ".encode())
-    changes = []
-    if plan.modes is not room.modes:
-        value = room.to_value() | {"modes": plan.modes.to_value()}
-        changes.append(Change(CHANNEL_RECORD, room.id, value))
+    changes: list[Change] = []
     for key, role in plan.roles.items():
         now = room.members[key]
         member = Member(now.name, now.account_id, now.since_ms, role)
@@ -210,6 +222,18 @@ def _post(server: Server, session: Session, room: Room, plan: _Plan) -> None:
     if plan.done:
         whole = " ".join(format_changes(plan.done, LINE_BYTES_MAX))
         changes.append(acted(server, session, "mode", channel=room.name, detail=whole))
+
+    def with_settings(time_ms: int) -> list[Change]:
+        modes = room.modes
+        for change in plan.done:
+            if change.kind is not Kind.ROLE:
+                modes = modes.changed(change, session.user.name, time_ms)
+        value = room.to_value() | {"modes": modes.to_value()}
+        return [Change(CHANNEL_RECORD, room.id, value), *changes]
+
+    first: list[Change] | Callable[[int], list[Change]] = changes
+    if plan.modes is not room.modes:
+        first = with_settings
     for text in format_changes(plan.done, space):
         server.journal.post(
             session,
@@ -217,10 +241,10 @@ def _post(server: Server, session: Session, room: Room, plan: _Plan) -> None:
             conversation=room.id,
             target=room.name,
             text=text,
-            changes=changes,
+            changes=first,
             claims={room.id: True},
         )
-        changes = []
+        first = []
 
 
 def _tell(server: Server, session: Session, room: Room) -> None:
@@ -284,10 +308,7 @@ async def _user_mode(server: Server, session: Session, message: Message) -> None
             text = "It holds now, but could not be stored for your next login"
             session.reply(fail("MODE", "NOT_STORED", user.name, "B", text=text))
     for text in format_changes(done, LINE_BYTES_MAX):
-        line = f":{user.source} MODE {user.name} {text}"
-        for own in user.sessions:
-            tell: Callable[..., None] = own.send if own is session else own.push
-            tell(line)
+        put(seen(server, user, "MODE", user.name, text), user.sessions, session)
     if unknown:
         session.reply(replies.ERR_UMODEUNKNOWNFLAG())
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from securechat.protocol import replies
 from securechat.protocol.message import Message
 from securechat.protocol.names import fold
-from securechat.protocol.replies import Numeric, in_lines
+from securechat.protocol.replies import Numeric, fail, in_lines
 from securechat.server import monitors
-from securechat.server.commands.base import Command
+from securechat.server.commands.base import Command, Refused
 from securechat.server.context import Server
 from securechat.server.session import Session
 
@@ -18,8 +18,11 @@ _ROOM = 400
 
 
 async def monitor(server: Server, session: Session, message: Message) -> None:
+    modifier = message.params[0].upper()
     names = [name for name in message.params[1].split(",") if name] if message.params[1:] else []
-    match message.params[0].upper():
+    if modifier in {"+", "-"} and not names:
+        raise Refused(replies.ERR_NEEDMOREPARAMS("MONITOR"))
+    match modifier:
         case "+":
             _add(server, session, names)
         case "-":
@@ -32,6 +35,9 @@ async def monitor(server: Server, session: Session, message: Message) -> None:
             session.reply(replies.RPL_ENDOFMONLIST())
         case "S":
             _status(server, session, session.monitored.values())
+        case _:
+            text = "MONITOR takes +, -, C, L or S"
+            raise Refused(fail("MONITOR", "INVALID_PARAMS", message.params[0], text=text))
 
 
 def _add(server: Server, session: Session, names: list[str]) -> None:

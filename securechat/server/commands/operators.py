@@ -17,7 +17,9 @@ from securechat.protocol.message import Message
 from securechat.protocol.replies import fail
 from securechat.server.commands.base import Command, Refused
 from securechat.server.context import Server
+from securechat.server.rendering import line_for
 from securechat.server.session import Session
+from securechat.server.showing import put, seen
 from securechat.store.audit import AuditEntry, audited
 
 log = structlog.get_logger(__name__)
@@ -35,7 +37,7 @@ async def oper(server: Server, session: Session, message: Message) -> None:
     if not user.admin:
         raise Refused(replies.ERR_NOOPERHOST())
     session.reply(replies.RPL_YOUREOPER())
-    session.send(f":{user.source} MODE {user.name} :+o")
+    put(seen(server, user, "MODE", user.name, "+o"), [session], session)
 
 
 async def kill(server: Server, session: Session, message: Message) -> None:
@@ -52,8 +54,8 @@ async def kill(server: Server, session: Session, message: Message) -> None:
     if user.admin and not by.admin:
         raise Refused(replies.ERR_NOPRIVS("kill"))
     reason = f"Killed ({by.name} ({comment}))"
-    line = f":{by.source} KILL {user.name} :{comment}"
-    _require_fits("KILL", line, f":{user.source} QUIT :{reason}")
+    event = seen(server, by, "KILL", user.name, comment)
+    _require_fits("KILL", line_for(event), f":{user.source} QUIT :{reason}")
     entry = AuditEntry(server.now_ms(), by.name, "kill", target=user.name, reason=comment)
     try:
         await server.store.put([audited(entry)])
@@ -62,11 +64,8 @@ async def kill(server: Server, session: Session, message: Message) -> None:
         text = "It could not be noted in the audit log, so nobody was disconnected"
         raise Refused(fail("KILL", "NOT_STORED", user.name, text=text)) from error
     log.info("killed", by=by.key, account=user.key, reason=comment)
+    put(event, user.sessions, session)
     for killed in list(user.sessions):
-        if killed is session:
-            killed.send(line)
-        else:
-            killed.push(line)
         killed.end(reason)
     if by is user:
         await trio.lowlevel.checkpoint()  # ends here: what follows is not done
@@ -78,13 +77,10 @@ async def wallops(server: Server, session: Session, message: Message) -> None:
     text = message.params[0]
     if not text:
         raise Refused(replies.ERR_NEEDMOREPARAMS("WALLOPS"))
-    line = f":{session.user.source} WALLOPS :{text}"
-    _require_fits("WALLOPS", line)
-    for other in list(server.sessions):
-        if other is session:
-            other.send(line)
-        elif other.user.admin or other.user.wallops:
-            other.push(line)
+    event = seen(server, session.user, "WALLOPS", "", text)
+    _require_fits("WALLOPS", line_for(event))
+    told = (item for item in server.sessions if item.user.admin or item.user.wallops)
+    put(event, told, session)
 
 
 def _require_fits(command: str, *lines: str) -> None:

@@ -14,6 +14,7 @@ from securechat.protocol.capabilities import METADATA, MULTI_PREFIX
 from securechat.protocol.framing import LINE_BYTES_MAX
 from securechat.protocol.masks import matches
 from securechat.protocol.message import Message
+from securechat.protocol.names import fold
 from securechat.protocol.replies import Numeric, Reply, in_lines
 from securechat.server.commands.base import Command, Refused
 from securechat.server.commands.who import as_parameter, idle_seconds
@@ -27,14 +28,18 @@ WHOIS_KEYS = ("display-name", "pronouns", "status", "homepage")
 
 
 async def whois(server: Server, session: Session, message: Message) -> None:
-    """``WHOIS [<target>] <nick>``; of several nicks the first counts, as TARGMAX announces."""
+    """``WHOIS [<target>] <nick>``; of several nicks the first counts, as TARGMAX announces.
+
+    Clients ask a person's own server by giving the nick twice: then the person is what is missing.
+    """
     asked = message.params[1] if len(message.params) > 1 else "".join(message.params)
     name = next((name for name in asked.split(",") if name), "")
     if not name:
         raise Refused(replies.ERR_NONICKNAMEGIVEN())
-    if len(message.params) > 1:
-        require_this_server(server, message.params[0])
     user = server.directory.user(name)
+    target = message.params[0] if len(message.params) > 1 else name
+    if fold(target) != fold(name) and not _is_of_this_server(server, target):
+        raise Refused(replies.ERR_NOSUCHSERVER(target), replies.RPL_ENDOFWHOIS(asked))
     if user is None:
         raise Refused(replies.ERR_NOSUCHNICK(name), replies.RPL_ENDOFWHOIS(asked))
     session.reply(*_whois(server, session, user), replies.RPL_ENDOFWHOIS(asked))
@@ -132,12 +137,14 @@ def _none(numeric: Numeric) -> Reply:
 
 
 def require_this_server(server: Server, target: str) -> None:
-    """Refuse (402) what is asked of a server that is not there.
-
-    A target is this server's name, a mask that it matches, or the nickname of somebody on it.
-    """
-    if not matches(target, server.settings.server_name) and server.directory.user(target) is None:
+    """Refuse (402) what is asked of a server that is not there."""
+    if not _is_of_this_server(server, target):
         raise Refused(replies.ERR_NOSUCHSERVER(target))
+
+
+def _is_of_this_server(server: Server, target: str) -> bool:
+    """Tell whether this is the server's name, a mask of it, or the nickname of somebody on it."""
+    return matches(target, server.settings.server_name) or server.directory.user(target) is not None
 
 
 COMMANDS = (

@@ -2,13 +2,17 @@
 
 The journal and the records know a room by its id, which stays: so members, modes, topic and the
 whole history are found under the new name, and one record is all that changes.
+
+To clients that do not know RENAME it is a burst of lines, so it has a cooldown ("Security
+Considerations"): not where only the case changes, and not for administrators, who may have to undo
+what somebody did.
 """
 
 from __future__ import annotations
 
 from securechat.protocol.framing import truncate
 from securechat.protocol.message import Message
-from securechat.protocol.names import is_channel_name
+from securechat.protocol.names import fold, is_channel_name
 from securechat.protocol.replies import Reply, fail
 from securechat.server.commands.auditing import acted
 from securechat.server.commands.base import Command, Refused
@@ -38,18 +42,27 @@ async def rename(server: Server, session: Session, message: Message) -> None:
         raise Refused(
             _refusal("CHANNEL_NAME_IN_USE", old, new, "The channel name is already taken")
         )
+    only_case = fold(new) == room.key
+    cooldown_ms = server.settings.rename_cooldown_seconds * 1000
+    recently = 0 <= server.now_ms() - room.renamed_ms < cooldown_ms
+    if recently and not (only_case or session.user.admin):
+        text = "This channel has been renamed recently: wait a little"
+        raise Refused(_refusal("CANNOT_RENAME", old, new, text))
     given = message.params[2] if len(message.params) > 2 else ""
     changed = {"name": new, "former": list(former_names(room, new))}
+    entry = acted(server, session, "rename channel", channel=room.name, detail=new, reason=given)
+
+    def changes(time_ms: int) -> list[Change]:
+        renamed = {} if only_case else {"renamed_ms": time_ms}
+        return [Change(CHANNEL_RECORD, room.id, room.to_value() | changed | renamed), entry]
+
     server.journal.post(
         session,
         "RENAME",
         conversation=room.id,
         target=room.name,
         text=f"{new} :{truncate(given, REASON_BYTES_MAX)}",
-        changes=[
-            Change(CHANNEL_RECORD, room.id, room.to_value() | changed),
-            acted(server, session, "rename channel", channel=room.name, detail=new, reason=given),
-        ],
+        changes=changes,
         claims=claims,
     )
 

@@ -6,6 +6,7 @@ Moderators suspend members; administrators suspend moderators and each other too
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from securechat.errors import StoreError, UserError
@@ -19,11 +20,14 @@ from securechat.server.commands.operators import require_admin
 from securechat.server.context import Server
 from securechat.server.session import Session
 from securechat.store.accounts import MEMBER, Account, Accounts
-from securechat.store.audit import read_audit
+from securechat.store.audit import audit_page
 
 REASON_BYTES_MAX = 200
 AUDIT_DEFAULT = 20
 AUDIT_MAX = 100
+
+# A time, as far as it is given, or a place that an answer named.
+_PLACE = re.compile(r"\d{4}(-\d\d(-\d\d(T\d\d(:\d\d(:\d\d[\d./a-fZ]*)?)?)?)?)?", re.ASCII)
 
 
 def require_moderator(session: Session) -> None:
@@ -111,14 +115,22 @@ async def audit(server: Server, session: Session, message: Message) -> None:
     if not (wanted.isascii() and wanted.isdecimal() and 0 < int(wanted[:9]) <= AUDIT_MAX):
         text = f"A count is a number from 1 to {AUDIT_MAX}"
         raise Refused(fail("AUDIT", "INVALID_COUNT", wanted, text=text))
+    before = message.params[1] if len(message.params) > 1 else None
+    if before is not None and not _PLACE.fullmatch(before):
+        text = "Write a time in UTC, such as 2026-11-22 or 2026-11-22T20:26, or what AUDIT named"
+        raise Refused(fail("AUDIT", "INVALID_TIME", before, text=text))
+    count = int(wanted)
+    # On the wire a place is one word, without spaces.
+    before = before.replace("/", " ") if before is not None else None
     try:
-        entries = await read_audit(server.store, newest=int(wanted[:9]))
+        entries, rest = await audit_page(server.store, before=before, limit=count)
     except StoreError as error:
         text = "The audit log could not be read. Try again later."
         raise Refused(fail("AUDIT", "NOT_READ", text=text)) from error
     for entry in entries:
         tell(session, *entry_lines(entry))
-    tell(session, f"End of the audit log: {len(entries)} entries, the latest last")
+    earlier = f"; earlier ones: AUDIT {count} {rest.replace(' ', '/')}" if rest else ""
+    tell(session, f"End of the audit log: {len(entries)} entries, the latest last{earlier}")
 
 
 COMMANDS = (
@@ -141,7 +153,8 @@ COMMANDS = (
         "AUDIT",
         audit,
         query=True,
-        usage="[<count>]",
-        help="For administrators: show the latest acts of moderators and administrators.",
+        usage="[<count> [<time>]]",
+        help="For administrators: show the latest acts of moderators and administrators, or the "
+        "latest before a time in UTC, such as 2026-11-22 or 2026-11-22T20:26.",
     ),
 )

@@ -12,6 +12,7 @@ from securechat.server.commands import (
     batches,
     channels,
     connection,
+    drop,
     editing,
     helping,
     history,
@@ -42,6 +43,7 @@ FAMILIES = (
     batches,
     channels,
     connection,
+    drop,
     editing,
     history,
     info,
@@ -73,7 +75,7 @@ async def dispatch(server: Server, session: Session, line: str | BadLine) -> Non
     """Handle one line from a session, in order with those before it."""
     if isinstance(line, BadLine):
         await batches.broken(session)
-        await _refuse(session, _bad_line(line))
+        await _refuse(session, bad_line(line))
         return
     try:
         message = parse(line)
@@ -119,7 +121,8 @@ async def _refuse(session: Session, *answers: Reply) -> None:
     session.reply(*answers)
 
 
-def _bad_line(line: BadLine) -> Reply:
+def bad_line(line: BadLine) -> Reply:
+    """Return what answers a line that could not be read."""
     if line.fault is Fault.TOO_LONG:
         return replies.ERR_INPUTTOOLONG()
-    return fail("*", "INVALID_UTF8", text="Message rejected: it is not UTF-8")
+    return fail(line.command, "INVALID_UTF8", text="Message rejected: it is not UTF-8")

@@ -7,7 +7,8 @@ forgotten, so the answer does not tell whether there is a message that one may n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from securechat.errors import StoreError
 from securechat.protocol import replies
@@ -26,10 +27,9 @@ from securechat.server.context_lines import (
     reaction_of,
 )
 from securechat.server.dialogs import Partner
-from securechat.server.journal import BOT_TAG
 from securechat.server.rendering import render
 from securechat.server.session import Session
-from securechat.store.contract import Event
+from securechat.server.showing import put, seen
 
 # Larger tags are relayed and not kept.
 REACTION_TAG_BYTES_MAX = 512
@@ -37,14 +37,16 @@ REPLY_TAGS = ("+draft/reply", "+reply")
 
 
 async def tagmsg(server: Server, session: Session, message: Message) -> None:
-    if not message.params or not message.params[0]:
-        raise Refused(replies.ERR_NORECIPIENT(text="No recipient given (TAGMSG)"))
+    targets = targets_of(message)
+    if not session.enabled & MESSAGE_TAGS:
+        raise Refused(replies.ERR_UNKNOWNCOMMAND("TAGMSG"))  # the capability enables the command
     tags = client_tags(session, message)
-    if not tags:
-        return
-    for name in targets_of(message):
+    for name in targets:
         try:
             found = await find(server, session, name)
+        except Refused as refused:
+            session.reply(*refused.replies)
+            continue
         except StoreError as error:
             raise not_stored("TAGMSG", error) from error
         if not await _kept(server, session, found, tags):
@@ -94,25 +96,25 @@ async def _kept(
 def _relay(
     server: Server, session: Session, found: Audience | Partner, tags: Mapping[str, str]
 ) -> None:
+    msgid, time_ms = server.journal.stamp()
+    event = seen(server, session.user, "TAGMSG", found.name)
+    event = replace(event, msgid=msgid, time_ms=time_ms, tags={**event.tags, **tags})
+    if session.enabled & ECHO_MESSAGE:
+        session.receive_own(render(event, session.shape))
+    put(event, (item for item in _copies(session, found) if item.enabled & MESSAGE_TAGS))
+
+
+def _copies(session: Session, found: Audience | Partner) -> Iterator[Session]:
+    """Yield who gets a message besides the echo; for what is kept ``delivery.py`` does the same."""
     user = session.user
-    if user.bot:
-        tags = {**tags, BOT_TAG: ""}
-    event = Event("", server.now_ms(), "TAGMSG", user.key, user.source, "", found.name, tags=tags)
     if isinstance(found, Audience):
-        recipients = dict.fromkeys((*found.sessions(user), session))
-    else:
-        own = (item for item in user.sessions if item.enabled & SELF_MESSAGE)
-        others = found.user.sessions if found.user is not None else ()
-        recipients = dict.fromkeys((*others, *own, session))
-    if not session.enabled & ECHO_MESSAGE:
-        recipients.pop(session, None)
-    for recipient in recipients:
-        if recipient.enabled & MESSAGE_TAGS:
-            data = render(event, recipient.shape)
-            if recipient is session:
-                session.receive_own(data)
-            else:
-                recipient.outbox.put(data)
+        yield from (item for item in found.sessions(user) if item is not session)
+        return
+    yield from found.user.sessions if found.user is not None else ()
+    if found.user is not user:
+        for own in user.sessions:
+            if own is not session and own.enabled & (ECHO_MESSAGE | SELF_MESSAGE):
+                yield own
 
 
 COMMANDS = (

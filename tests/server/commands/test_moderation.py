@@ -11,7 +11,7 @@ from support.house import House, Person, open_house
 from trio.testing import MockClock
 
 from securechat.errors import StoreError, StoreRefused, StoreUnavailable
-from securechat.store.audit import read_audit
+from securechat.store.audit import audit_page
 from securechat.store.contract import Change
 
 FULL, BUSY = StoreRefused("the disk is full"), StoreUnavailable("busy")
@@ -51,7 +51,7 @@ async def test_what_cannot_be_stored_is_not_done(
         bob = await house.login("bob")
         await house.accounts.suspend("carol", by="dave")
         await alice.sync()
-        before = await read_audit(house.store)
+        before = await audit_page(house.store, limit=100)
         between.broken[method] = error
         (line,) = await alice.ask(line)
         beginning, star, _ = f":securechat.internal {answer}".partition("*")
@@ -60,7 +60,7 @@ async def test_what_cannot_be_stored_is_not_done(
         between.broken.clear()
         await trio.sleep(1)
         assert await bob.sync() == []
-        assert await read_audit(house.store) == before
+        assert await audit_page(house.store, limit=100) == before
         assert house.server.lobby.modes.listed("b") == ()
         assert house.server.lobby.pace.seconds == 0
 
