@@ -101,9 +101,8 @@ choice:
 * **Clients without `draft/message-edit` or `draft/message-redaction`** get a NOTICE from the
   server instead, but for redacted reactions.
 * **Reactions are kept** when `+draft/reply` names a message of the same conversation that has not
-  been redacted, and the reaction changes something; up to 200 for a message. They have a msgid
-  then, and are echoed from the disk. Every other TAGMSG is relayed at once, without msgid, and
-  forgotten.
+  been redacted, and the reaction changes something; up to 200 for a message. They are echoed from
+  the disk then. Every other TAGMSG is relayed at once and forgotten.
 * **RENAME keeps everything**, the history too. The last five names of a channel lead to it (470,
   or `FAIL JOIN CHANNEL_RENAMED`) for who may know of it, until a new channel takes one.
 * **KILL is for moderators too**, though not against administrators (723); it is noted in the audit

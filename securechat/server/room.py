@@ -47,7 +47,7 @@ class Member:
     account_id: str
     since_ms: int
     role: str = ""
-    joined_at: int = -1
+    joined_at: int = field(default=-1, compare=False)
 
     def to_value(self) -> dict[str, object]:
         """Return what its record keeps."""

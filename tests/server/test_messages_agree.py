@@ -63,7 +63,7 @@ class Books:
                     kept.text, kept.edited = line.tags["draft/edit-text"], True
                 case "REDACT":
                     self._removed(line.params[1])
-                case "TAGMSG" if "msgid" in line.tags:
+                case "TAGMSG" if line.tags[REPLY] in self.messages:
                     self._reacted(line)
 
     def _batch(self, line: Message) -> None:
