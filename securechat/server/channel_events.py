@@ -17,7 +17,7 @@ from securechat.server.directory import Directory
 from securechat.server.journal import Journal
 from securechat.server.keep_limits import Keeping
 from securechat.server.rendering import render_join
-from securechat.server.room import Invitation, Member, Room
+from securechat.server.room import Invitation, Member, Room, User
 from securechat.server.session import Session
 from securechat.server.showing import answered, is_outside, named, put, show, show_join
 from securechat.server.views import entry_lines
@@ -90,7 +90,7 @@ class ChannelEvents:
                 show(room, event, origin)
             else:
                 put(event, user.sessions, origin)
-            room.leave(user)
+            _leave(room, user, event)
         room.members.pop(event.account, None)
 
     def _invite(self, room: Room, event: Event, origin: Session | None) -> None:
@@ -112,7 +112,7 @@ class ChannelEvents:
         show(room, event, origin)
         user = self._directory.users.get(key)
         if user is not None:
-            room.leave(user)
+            _leave(room, user, event)
         room.members.pop(key, None)
 
     def _rename(self, room: Room, event: Event, origin: Session | None) -> None:
@@ -212,3 +212,10 @@ _IN_ROOM: Mapping[str, Callable[[Room, Event, Session | None], None]] = {
 def role_after(role: str, letter: str, adding: bool) -> str:
     """Return a member's roles, the highest first, with one more or one less."""
     return "".join(item for item in PREFIXES if (adding if item == letter else item in role))
+
+
+def _leave(room: Room, user: User, event: Event) -> None:
+    """Let a user out; its sessions have seen what was said here up to this event."""
+    for session in user.sessions:
+        session.left[room.id] = event.msgid
+    room.leave(user)

@@ -63,6 +63,7 @@ async def replay(server: Server, session: Session) -> None:
 async def replay_room(server: Server, session: Session, room: Room) -> None:
     """Show a session what was said in a room before it joined it just now.
 
+    What it has seen there before it left is not shown again.
     What is said from now on waits behind that; what was said since the JOIN may have come before.
     """
     limit = server.settings.replay_messages_max
@@ -73,7 +74,9 @@ async def replay_room(server: Server, session: Session, room: Room) -> None:
             end = await joined_at(server, session.user, room)
             conversation = await readable_room(server, session.user, room)
             if conversation is not None:
-                pages = _latest(server.store, conversation, 0, end, limit)
+                left = await server.store.locate(session.left.get(room.id, ""))
+                after = left.position if left is not None else 0
+                pages = _latest(server.store, conversation, after, end, limit)
                 await play(server.store, session, room.name, pages, unasked=True, send=send)
         except StoreError as error:
             log.warning("latest messages not readable", reason=str(error))

@@ -38,7 +38,10 @@ LINES_AT_ONCE = 25
 
 
 class Session:
-    """One connection of a user's. ``end`` (given by the connection) ends it, with a reason."""
+    """One connection of a user's. ``end`` (given by the connection) ends it, with a reason.
+
+    ``left`` has, by the ids of the rooms that it was in and left, the msgid by which it left.
+    """
 
     __slots__ = (
         "_answers",
@@ -55,6 +58,7 @@ class Session:
         "end",
         "has_quit",
         "heard_at",
+        "left",
         "mark",
         "monitored",
         "negotiation",
@@ -93,6 +97,7 @@ class Session:
         self.device = device
         self.mark: Mark | None = None
         self.has_quit = False
+        self.left: dict[str, str] = {}
         self.budgets = budgets
         self.heard_at = now
         self.opened_ms = now_ms
