@@ -12,6 +12,7 @@ from types import FrameType
 import click
 from rich.console import Console
 
+from benchmarks import client as client_scenario
 from benchmarks import fanout as fanout_scenario
 from benchmarks import report
 from benchmarks import storm as storm_scenario
@@ -169,6 +170,33 @@ def storm(
     Console().print(storm_scenario.table(result))
     if json_file is not None:
         record = {"scenario": "storm", "machine": report.machine(), "result": asdict(result)}
+        json_file.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+
+
+@main.command()
+@click.option("--messages", type=click.IntRange(1, 1_000_000), default=10_000, show_default=True)
+@click.option(
+    "--idle-seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    default=10,
+    show_default=True,
+    help="How long the client is looked at while nothing happens.",
+)
+@click.option(
+    "--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write JSON too."
+)
+def client(*, messages: int, idle_seconds: float, json_file: Path | None) -> None:
+    """Start the full-screen client, flood it with messages, type, and let it idle."""
+    progress = Console(stderr=True)
+    try:
+        result = client_scenario.run(
+            messages=messages, idle_seconds=idle_seconds, say=progress.print
+        )
+    except (ServerFailed, client_scenario.ClientFailed) as error:
+        raise click.ClickException(str(error)) from error
+    Console().print(client_scenario.table(result))
+    if json_file is not None:
+        record = {"scenario": "client", "machine": report.machine(), "result": asdict(result)}
         json_file.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 
