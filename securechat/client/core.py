@@ -267,7 +267,8 @@ class Core:
     async def _fetch(self, session: Session, *, first: bool) -> None:
         """Fetch history: what was missed, then what is asked for."""
         catchup = CatchUp(session, self.state, self.told, self.now, self.wanted)
-        self._set_up(session)
+        if not first:
+            self._set_up(session)
         for name in self.wanted.values():
             if self.state.channels.get(name) is None:
                 session.post(Message("JOIN", (name,)))
@@ -297,9 +298,8 @@ class Core:
             self._to_fetch.remove(job)
 
     def _set_up(self, session: Session) -> None:
-        """Ask on a new connection for what is to be told on each."""
+        """Ask on a new connection for what the last one was asked to tell."""
         capabilities = self.state.capabilities
-        session.measure()
         if self.profile_keys and "draft/metadata-2" in capabilities:
             session.post(Message("METADATA", ("*", "SUB", *self.profile_keys)))
         if self.watched:
@@ -382,11 +382,11 @@ class Core:
         session, state = self.session, self.state
         if session is None or session.ended:
             return
-        for line, messages in state.lines.to_send(labels="labeled-response" in state.capabilities):
-            # From here on the history may hold it, should the connection break.
-            state.timeline.open_now(line.target, self.now())
-            for message in messages:
-                session.post(message)
+        for message in state.lines.to_send(labels="labeled-response" in state.capabilities):
+            if message.command != "BATCH":
+                # From here on the history may hold it, should the connection break.
+                state.timeline.open_now(message.params[0], self.now())
+            session.post(message)
         if self.marks and "draft/read-marker" in state.capabilities:
             for target, until in self.marks.values():
                 stamp = f"timestamp={wire_time(until)}"
