@@ -26,9 +26,10 @@ from securechat.client.errors import (
     NotSent,
     Refused,
 )
-from securechat.client.events import Event, Said
+from securechat.client.events import Event
+from securechat.client.jobs import HistoryJob, PageJob, Slot
 from securechat.client.login import Login
-from securechat.client.ownlines import Delivered, Undelivered
+from securechat.client.ownlines import Undelivered
 from securechat.client.reach import Dial, reach
 from securechat.client.session import Session
 from securechat.client.state import ClientState
@@ -60,39 +61,6 @@ class Server:
     password: str = field(repr=False)
     dial: Dial
     vouching: str = "memory"
-
-
-@dataclass(slots=True)
-class Slot:
-    """Where somebody waits for what becomes of an own line."""
-
-    done: trio.Event = field(default_factory=trio.Event)
-    outcome: Delivered | Undelivered | None = None
-
-
-@dataclass(slots=True)
-class HistoryJob:
-    """A request for history, and where somebody waits for its answer."""
-
-    target: str
-    request: Message
-    done: trio.Event = field(default_factory=trio.Event)
-    messages: tuple[Said, ...] = ()
-    targets: tuple[tuple[str, datetime | None], ...] = ()
-    error: HistoryUnavailable | None = None
-
-
-@dataclass(slots=True)
-class PageJob:
-    """Messages of a conversation to fetch: ``limit`` of them ``which`` side of a ``place``."""
-
-    target: str
-    which: str
-    place: str
-    limit: int
-    done: trio.Event = field(default_factory=trio.Event)
-    messages: tuple[Said, ...] = ()
-    error: HistoryUnavailable | None = None
 
 
 class Core:

@@ -21,7 +21,6 @@ from securechat.client.errors import (
     EditRefused,
     HistoryUnavailable,
     NoAnswer,
-    NotOffered,
     NotSent,
     RedactRefused,
     Refused,
@@ -657,14 +656,3 @@ async def test_after_a_sleep_no_attempt_waits(
             woke = trio.current_time()
             await happen(alice, events.CaughtUp)
             assert trio.current_time() - woke < 10
-
-
-async def test_a_server_without_tokens(
-    tmp_path: Path,
-    autojump_clock: MockClock,
-) -> None:
-    async with open_house(tmp_path) as house, at_home(house, "alice") as alice:
-        if "securechat.internal/tokens" in alice.offered:
-            pytest.skip("this server has tokens")
-        with pytest.raises(NotOffered, match="no tokens"):
-            await alice.add_token("laptop")
