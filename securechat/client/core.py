@@ -177,17 +177,18 @@ class Core:
         self._retry.set()
 
     async def watch_clock(self) -> None:
-        """Notice that this machine slept: its clock went on and Trio's did not.
+        """Notice that this machine slept or this process was stopped: more time passed than waited.
 
+        Trio's clock stands still while a machine sleeps; that of the time of day does not.
         What was true of the connection before may not be any more: the server is asked for a sign
         of life at once, and where there is no connection, none is waited for.
         """
         wall, steady = self.now(), trio.current_time()
         while True:
             await trio.sleep(CLOCK_SECONDS)
-            slept = (self.now() - wall).total_seconds() - (trio.current_time() - steady)
+            passed = max((self.now() - wall).total_seconds(), trio.current_time() - steady)
             wall, steady = self.now(), trio.current_time()
-            if slept >= SLEPT_SECONDS_MIN:
+            if passed - CLOCK_SECONDS >= SLEPT_SECONDS_MIN:
                 self.retry_now()
                 if self.session is not None:
                     self.session.probe()

@@ -117,12 +117,15 @@ class Session:
         asked = False
         while True:
             await room()
-            with trio.move_on_after(IDLE_SECONDS) as patience:
+            until = self._patience_until or trio.current_time() + IDLE_SECONDS
+            with trio.move_on_at(until) as patience:
                 self._reading = patience
                 data = await self.link.receive()
             self._reading = None
             if patience.cancelled_caught:
                 if self._patience_until is not None:
+                    if trio.current_time() < self._patience_until:
+                        continue  # the probe began as this scope ended
                     raise ConnectionLost("nothing came from the server since this machine slept")
                 if asked:
                     seconds = 2 * IDLE_SECONDS

@@ -656,3 +656,22 @@ async def test_after_a_sleep_no_attempt_waits(
             woke = trio.current_time()
             await happen(alice, events.CaughtUp)
             assert trio.current_time() - woke < 10
+
+
+@pytest.mark.parametrize("dead", [True, False])
+async def test_after_a_process_was_stopped_the_connection_is_looked_at(
+    tmp_path: Path, autojump_clock: MockClock, dead: bool
+) -> None:
+    """SIGSTOP and SIGCONT: every clock went on, and every deadline is past at once."""
+    async with open_house(tmp_path, changes={"drop_seconds": 0}) as house:
+        line = Line(house)
+        async with at_home(house, "alice", line=line) as alice:
+            await trio.sleep(7)
+            if dead:
+                line.die()
+            autojump_clock.jump(3600)
+            woke = trio.current_time()
+            await trio.sleep(15)
+            await alice.say("#lobby", "here again")
+            assert trio.current_time() - woke < 20
+            assert len(line.wires) == (2 if dead else 1)
