@@ -124,6 +124,8 @@ class LineMode:
         if isinstance(event, events.Joined) and event.own:
             self.current = self.current or event.channel
             self._welcomed.set()
+        if isinstance(event, events.ChannelRenamed) and fold(event.old) == fold(self.current):
+            self.current = event.new
         if isinstance(event, events.Joined | events.Parted | events.Quitted | events.Names):
             here = (one for one in self.client.channels if fold(one.name) == fold(self.current))
             self.nicks = tuple(member.nick for one in here for member in one.members.values())
@@ -172,11 +174,19 @@ class LineMode:
             raise Wrong(f"There is no command /{word}: {hint}")
         await command.action(self, rest.strip(), nursery)
 
-    async def say(self, nursery: trio.Nursery, target: str, text: str, **how: bool) -> None:
+    async def say(
+        self,
+        nursery: trio.Nursery,
+        target: str,
+        text: str,
+        *,
+        notice: bool = False,
+        action: bool = False,
+    ) -> None:
         """Hand something over to be said; its failing is noted when it is known."""
         await self._room.acquire()
         try:
-            saying = self.client.speak(target, text, **how)
+            saying = self.client.speak(target, text, notice=notice, action=action)
         except BaseException:
             self._room.release()
             raise
