@@ -83,14 +83,15 @@ def _clean_line(text: str) -> str:
 
 def _settle(text: str) -> Iterator[str]:
     """Yield each grapheme in the form on whose width all agree."""
-    before = ""
+    chain = before = ""
     for after in _proper(text):
         now = after
         # A virama before what cannot follow one counts in one way alone, in another with it.
-        if not _add_up(before, after):
+        if not _add_up(chain + before, after):
             before = "".join(c for c in before if not unicodedata.category(c).startswith("M"))
-            now = after if _add_up(before, after) else _REPLACEMENT
+            now = after if _add_up(chain + before, after) else _REPLACEMENT
         yield before
+        chain = chain + before if before and unicodedata.category(before[-1]) == "Mn" else ""
         before = now
     yield before
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from urwid import str_util
 
@@ -62,6 +62,9 @@ def test_ordinary_text_stays_and_is_counted_as_urwid_counts(text: str, columns: 
 
 
 @given(anything)
+@example("\u094d0\u094d0")
+@example("\u094d\u2e80")
+@example("\U0001f3f3\u1161\U0001f3fb")
 def test_a_clean_text_is_as_wide_for_urwid_and_by_grapheme(text: str) -> None:
     shown = clean(text)
     assert width(shown) == str_util.calc_width(shown, 0, len(shown))
