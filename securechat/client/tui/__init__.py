@@ -1,0 +1,1 @@
+"""The full-screen client for a terminal."""
