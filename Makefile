@@ -15,7 +15,7 @@ async_rules := --disable=ASYNC106,ASYNC120,ASYNC124,ASYNC900,ASYNC910,ASYNC911,A
 pip := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 say = @printf '%s\n'
 
-.PHONY: help install develop run test check test-wheel test-clients bench format lock clean
+.PHONY: help install develop run test check test-wheel test-clients bench screenshots format lock clean
 
 help:  ## List these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
@@ -58,6 +58,9 @@ test-clients: develop  ## Drive the real IRC clients that are installed
 
 bench: develop  ## Measure; ARGS="--help" tells what can be chosen
 	@$(BIN)/python -m benchmarks $(or $(ARGS),fanout)
+
+screenshots: develop  ## Take the README's pictures anew, of the real programs
+	@PYTHONPATH=tests $(BIN)/python -m scripts.screenshots
 
 format: develop  ## Format the code and fix what lint can fix
 	@$(BIN)/ruff format .
