@@ -167,6 +167,12 @@ CHANGES = [
 ]  # fmt: skip
 
 
+def test_a_word_carried_over_leaves_no_room_for_a_wide_character() -> None:
+    editor = Editor()
+    editor.insert("ab a👨")
+    assert editor.visual(2).rows == ("ab", " ", "a", "👨", "")
+
+
 class Typing(RuleBasedStateMachine):
     """Somebody who types anything."""
 
