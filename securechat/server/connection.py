@@ -205,11 +205,15 @@ class _Login:
         self, effects: list[Effect], send: Callable[[Sequence[str]], Awaitable[None]]
     ) -> Pass | None:
         admitted: Pass | None = None
+        lines: list[str] = []
         todo = deque(effects)
         while todo:
             match todo.popleft():
                 case gate_effects.Send(line):
-                    await send([line])
+                    lines.append(line)
+                    if not (todo and isinstance(todo[0], gate_effects.Send)):
+                        await send(lines)
+                        lines = []
                 case gate_effects.Close(reason):
                     raise _Ended(reason)
                 case gate_effects.Verify(credentials):

@@ -54,6 +54,7 @@ class Gate:
         self._hasher = hasher
         self._floor_seconds = floor_seconds
         self._changes = 0
+        self._turn = trio.Lock()
         self.limits = limits
 
     async def check(self, credentials: Credentials, address: str) -> Pass | None:
@@ -95,6 +96,10 @@ class Gate:
         Between the password's check and the end of registration a minute may pass. From the
         return on, until the next checkpoint, no change has been missed. Raises ``StoreError``.
         """
+        # One in each of the scheduler's ticks: an arrival is some work, and of a crowd that comes
+        # at once each would wait for all the others', and so would those who chat.
+        async with self._turn:
+            await trio.lowlevel.checkpoint()
         while True:
             changes = self._changes
             holds = known.token is None or await self._tokens.holds(known.token)

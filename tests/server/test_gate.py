@@ -234,3 +234,31 @@ async def test_what_only_begins_like_a_token_is_a_password(
     async with gate_on(folder, hasher=hasher) as (gate, _, _):
         assert await timed(gate, "alice", "sct_short") == (None, pytest.approx(0.5))
         assert hasher.checks == 1
+
+
+async def test_of_a_crowd_one_arrives_in_each_tick(folder: Path, autojump_clock: MockClock) -> None:
+    """So that those who chat do not wait for all of them."""
+    ticks = 0
+    arrivals: list[int] = []
+
+    async def count() -> None:
+        nonlocal ticks
+        while True:
+            await trio.lowlevel.checkpoint()
+            ticks += 1
+
+    async with gate_on(folder) as (gate, _, _), trio.open_nursery() as counting:
+        known = await gate.check(Credentials("alice", PASSWORD), "192.0.2.1")
+        assert known is not None
+
+        async def arrive() -> None:
+            assert known is not None
+            await gate.still(known)
+            arrivals.append(ticks)
+
+        counting.start_soon(count)
+        async with trio.open_nursery() as nursery:
+            for _ in range(20):
+                nursery.start_soon(arrive)
+        counting.cancel_scope.cancel()
+    assert arrivals[-1] - arrivals[0] >= len(arrivals) - 2
