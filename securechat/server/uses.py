@@ -64,7 +64,9 @@ class Uses:
             # No deadline: it waits for somebody to log in.
             await self._wake.wait()
             self._wake = trio.Event()
-            await self.write()
+            # What is being written at the server's stop is written; the store has its own deadlines.
+            with trio.CancelScope(shield=True):
+                await self.write()
             await trio.sleep(PAUSE_SECONDS)
 
     async def write(self) -> None:
