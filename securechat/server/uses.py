@@ -64,7 +64,7 @@ class Uses:
             # No deadline: it waits for somebody to log in.
             await self._wake.wait()
             self._wake = trio.Event()
-            # What is being written at the server's stop is written; the store has its own deadlines.
+            # A write that has begun is finished at the server's stop; the store has deadlines.
             with trio.CancelScope(shield=True):
                 await self.write()
             await trio.sleep(PAUSE_SECONDS)
