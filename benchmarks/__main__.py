@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
 
@@ -132,8 +131,21 @@ def fanout(
 
 @main.command()
 @click.option("--chatters", type=click.IntRange(1, 1000), default=20, show_default=True)
-@click.option("--logins", type=click.IntRange(1, 1000), default=50, show_default=True)
-@click.option("--rate", type=click.FloatRange(min=0, min_open=True), default=50, show_default=True)
+@click.option(
+    "--logins",
+    type=click.IntRange(1, 5000),
+    default=500,
+    show_default=True,
+    help="Connections of the first two waves: TLS alone, and by tokens.",
+)
+@click.option(
+    "--passwords",
+    type=click.IntRange(1, 5000),
+    default=100,
+    show_default=True,
+    help="Logins by passwords; each takes as long however many they are.",
+)
+@click.option("--rate", type=click.FloatRange(min=0, min_open=True), default=20, show_default=True)
 @click.option(
     "--seconds",
     type=click.FloatRange(min=0, min_open=True),
@@ -149,17 +161,22 @@ def storm(
     *,
     chatters: int,
     logins: int,
+    passwords: int,
     rate: float,
     seconds: float,
     fast: bool,
     json_file: Path | None,
 ) -> None:
-    """Log many in at once while others chat (SecureChat only)."""
+    """Have many come back at once while others chat (SecureChat only).
+
+    By TLS handshakes alone, by device tokens, and by passwords.
+    """
     progress = Console(stderr=True)
     try:
         result = storm_scenario.run(
             chatters=chatters,
             logins=logins,
+            passwords=passwords,
             rate=rate,
             seconds=seconds,
             fast=fast,
@@ -167,9 +184,11 @@ def storm(
         )
     except ServerFailed as error:
         raise click.ClickException(str(error)) from error
-    Console().print(storm_scenario.table(result))
+    out = Console()
+    out.print(storm_scenario.table(result))
+    out.print(f"Tokens accepted in the time of one TLS handshake: {result.ratio:.2f}")
     if json_file is not None:
-        record = {"scenario": "storm", "machine": report.machine(), "result": asdict(result)}
+        record = {"scenario": "storm", "machine": report.machine(), "result": result.to_record()}
         json_file.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 

@@ -78,20 +78,34 @@ class Sampler:
 
 
 class Link:
-    """One session's socket and TLS engine, never blocking once ``open`` is done."""
+    """One session's socket and TLS engine.
 
-    def __init__(self, name: str, context: ssl.SSLContext, host: str, port: int) -> None:
+    It never blocks once it is made, and not then either with ``wait=False``: ``shake`` has to be
+    called until it returns true, whenever the socket can be read, and the first time when it can
+    be written.
+    """
+
+    def __init__(
+        self, name: str, context: ssl.SSLContext, host: str, port: int, *, wait: bool = True
+    ) -> None:
         self.name = name
         self.messages = 0
         self.bytes = 0
         self.sampler: Sampler | None = None
         self.last_words = b""
-        self.socket = socket.create_connection((host, port), timeout=10)
+        if wait:
+            self.socket = socket.create_connection((host, port), timeout=10)
+        else:
+            self.socket = socket.socket()
+            self.socket.setblocking(False)
+            self.socket.connect_ex((host, port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._in, self._out, server_hostname="localhost")
         self._unsent = b""
         self._line = b""
+        if not wait:
+            return
         try:
             self._handshake()
         except BaseException:
@@ -112,6 +126,19 @@ class Link:
             else:
                 self.socket.sendall(self._out.read())
                 return
+
+    def shake(self) -> bool:
+        """Go on with the TLS handshake and return whether it is done. Raises ``LinkLost``."""
+        self._fill()
+        try:
+            self._tls.do_handshake()
+        except ssl.SSLWantReadError:
+            done = False
+        else:
+            done = True
+        self._unsent += self._out.read()
+        self.flush()
+        return done
 
     @property
     def cipher(self) -> str:

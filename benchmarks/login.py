@@ -18,7 +18,10 @@ class LoginRefused(Exception):
 
 
 class Login:
-    """The dialogue of one session. ``done`` once the channel's names have been listed."""
+    """The dialogue of one session.
+
+    ``accepted`` once SASL has succeeded, ``done`` once the channel's names have been listed.
+    """
 
     def __init__(
         self,
@@ -32,6 +35,7 @@ class Login:
         oper: tuple[str, str, str] | None = None,
     ) -> None:
         self.name = name
+        self.accepted = False
         self.done = False
         self._password = password
         self._channel = channel
@@ -72,6 +76,7 @@ class Login:
                 token = f"\0{self.name}\0{self._password}".encode()
                 return _lines(f"AUTHENTICATE {base64.b64encode(token).decode()}")
             case "903":
+                self.accepted = True
                 return _lines("CAP END")
             case "001":
                 return _lines(f"JOIN {self._channel}") if self._joins else ""

@@ -192,6 +192,8 @@ class Securechat(Server):
         super().__init__(folder, port, certificate, key)
         self.fast = fast
         """Whether passwords are hashed with the fast profile, to be in sooner."""
+        self.settings: dict[str, str] = {}
+        """Settings by name, beside those that are off."""
 
     @classmethod
     def missing(cls) -> str | None:
@@ -208,7 +210,8 @@ class Securechat(Server):
 
     def environment(self) -> dict[str, str]:
         off = {f"SECURECHAT_{setting.upper()}": "0" for setting in self.OFF}
-        return {**off, **({"SECURECHAT_PASSWORD_HASH": "fast"} if self.fast else {})}
+        given = {f"SECURECHAT_{name.upper()}": value for name, value in self.settings.items()}
+        return {**off, **({"SECURECHAT_PASSWORD_HASH": "fast"} if self.fast else {}), **given}
 
     def prepare(self, passwords: Mapping[str, str]) -> None:
         accounts = self.folder / "accounts.csv"

@@ -146,6 +146,32 @@ private use, so nobody else can come to own it.
 """
 
 
+_TOKENS = """\
+`TOKEN`, announced by `securechat.internal/tokens`, is SecureChat's own. A device that logs in by a
+token in place of the password need not keep the password, and can be shut out by itself.
+
+* `TOKEN ADD :<device name>` is answered with `TOKEN ADD <id> <device> :<token>`, the only time that
+  the token is shown. The name is for people: one line of 1 to 64 characters.
+* A token is `sct_` and 32 random bytes in base64url, 47 characters in all. It goes where the
+  password goes: SASL PLAIN, or `PASS account:token`. The server keeps its SHA-256 alone, so a login
+  by it costs no hash of a password, and does not wait for those that do. A wrong one is answered as
+  a wrong password is, counts as one, and takes as long.
+* `<device>` is made from the name and is the account's alone. A login by the token that names no
+  device of its own (`account@device`) is that device, and is shown what it has missed.
+* `TOKEN LIST` is answered with `TOKEN LIST <id> <created> <last used> :<device name>` for each
+  token, the oldest first, and `TOKEN END` behind the last. Times are as in `server-time`. The last
+  use is `*` where there was none, and may be up to an hour old while the device is here.
+* `TOKEN REVOKE <id>`, or `*` for all of one's own, is repeated as the answer. The sessions that
+  logged in by these tokens end, this one too, after the answer.
+* `FAIL TOKEN` has `INVALID_NAME`, `TOO_MANY_TOKENS` (`tokens_per_account_max`), `NO_SUCH_TOKEN`,
+  `SUBCOMMAND_INVALID`, `NOT_STORED` and `NEED_PASSWORD`. The last is for a session that itself
+  logged in by a token: it cannot ADD, so that a stolen token gives nothing that outlives its
+  revocation. It can LIST and REVOKE: who has lost one device shuts it out from another.
+* A new password revokes all tokens unless the operator says otherwise; a suspension or a disabled
+  account lets none in. No password can begin with `sct_`.
+"""
+
+
 async def protocol_document() -> str:
     """Return the document: sections of tables, with the settings at their defaults."""
     with tempfile.TemporaryDirectory() as folder:
@@ -201,6 +227,8 @@ async def protocol_document() -> str:
                     if row.kind in (int, float) and row.name != "port"
                 ),
             ),
+            "## Device tokens\n",
+            _TOKENS,
             "## Unread counts\n",
             _UNREAD,
             "## Deviations and choices\n",

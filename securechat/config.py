@@ -259,6 +259,9 @@ class Settings:
         zero="without limit",
     )
     channels_per_account_max: int = declare(100, "Channels that one account may be in.")
+    tokens_per_account_max: int = declare(
+        100, "Tokens that the devices of one account may ask for to log in by."
+    )
     announce_members_max: int = declare(
         500,
         "People in a channel up to whom coming and going is told to all of them; NAMES and WHO "

@@ -31,6 +31,7 @@ _SECRET_KEYS = re.compile(
 _SECRET_LINES = re.compile(
     r"((?:@\S+ +)?(?::\S+ +)?(?:PASS|AUTHENTICATE) +).*", re.IGNORECASE | re.DOTALL
 )
+_TOKENS = re.compile(r"sct_[A-Za-z0-9_-]+")
 
 
 class _Handler(logging.StreamHandler[TextIO]):
@@ -86,7 +87,7 @@ def configure(log_format: str, level: str, stream: TextIO | None = None) -> None
 
 
 def mask_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Hide values under telling keys, and what follows ``PASS`` or ``AUTHENTICATE`` in a line."""
+    """Hide values under telling keys, tokens, and what follows ``PASS`` or ``AUTHENTICATE``."""
     return {key: _masked(key, value) for key, value in event.items()}
 
 
@@ -94,7 +95,8 @@ def _masked(key: object, value: object) -> Any:
     if isinstance(key, str) and _SECRET_KEYS.search(key):
         return MASK
     if isinstance(value, str):
-        return _SECRET_LINES.sub(rf"\1{MASK}", value) if _SECRET_LINES.match(value) else value
+        text = _SECRET_LINES.sub(rf"\1{MASK}", value) if _SECRET_LINES.match(value) else value
+        return _TOKENS.sub(MASK, text)
     if isinstance(value, bytes):
         return _masked(key, value.decode(errors="backslashreplace"))
     if isinstance(value, Mapping):

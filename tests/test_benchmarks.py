@@ -365,6 +365,31 @@ def test_a_small_run_against_the_floor_ends_with_figures(tmp_path: Path) -> None
     assert row["result"]["cipher"].startswith("TLSv1.3")
 
 
+@pytest.mark.skipif(bool(servers.Securechat.missing()), reason="the server is not installed")
+def test_a_small_storm_ends_with_figures(tmp_path: Path) -> None:
+    target = tmp_path / "figures.json"
+    argv = ["storm", "--chatters", "2", "--logins", "12", "--passwords", "3", "--fast"]
+    argv += ["--seconds", "0.2", "--json", str(target)]
+    outcome = CliRunner().invoke(main, argv)
+    assert outcome.exit_code == 0, outcome.output
+    result = json.loads(target.read_text())["result"]
+    waves = {wave["name"]: wave for wave in result["waves"]}
+    assert {name: wave["arrivals"] for name, wave in waves.items()} == {
+        "handshakes": 12,
+        "tokens": 12,
+        "passwords": 3,
+    }
+    for wave in waves.values():
+        assert 0 < wave["accepted_s"] <= wave["seconds"]
+        assert 0 < wave["chat_p50_ms"] <= wave["chat_worst_ms"]
+    # Each password costs tens of milliseconds, however fast the machine is; a token does not.
+    assert waves["passwords"]["server_cpu_ms"] > waves["tokens"]["server_cpu_ms"]
+    handshakes = waves["handshakes"]
+    assert handshakes["accepted_s"] == handshakes["seconds"]
+    assert result["ratio"] == pytest.approx(handshakes["seconds"] / waves["tokens"]["accepted_s"])
+    assert "12 tokens" in outcome.output
+
+
 @pytest.mark.parametrize("value", ["nosuch", ","])
 def test_an_unknown_server_is_wrong_usage(value: str) -> None:
     outcome = CliRunner().invoke(main, ["fanout", "--servers", value])

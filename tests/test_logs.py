@@ -123,6 +123,14 @@ def test_telling_keys_are_masked(key: str) -> None:
     assert logged(**{key: "hunter2"})[key] == MASK
 
 
+def test_a_token_is_masked_wherever_it_stands() -> None:
+    """docs/safety.md, "Device tokens"."""
+    token = "sct_" + 43 * "x"
+    event = logged(line=f":alice TOKEN ADD 01234567 phone :{token}", items=[token, "ascii_sct"])
+    assert token not in str(event)
+    assert event["items"] == [MASK, "ascii_sct"]
+
+
 def test_masks_reach_into_what_is_nested() -> None:
     event = logged(request={"token": "t", "path": "/"}, items=[{"password": "p"}, 1])
     assert event["request"] == {"token": MASK, "path": "/"}

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import click
 
-from securechat.cli import users_moderation
+from securechat.cli import users_moderation, users_tokens
 from securechat.cli.common import ProgramGroup, print_table, say
 from securechat.cli.users_csv import export_text, import_accounts, write_private
 from securechat.cli.users_data import DataFolder, long, short, utc
@@ -124,14 +124,19 @@ def add(
 @main.command()
 @click.argument("name")
 @_password_options
+@click.option("--keep-tokens", is_flag=True, help="Let devices log in by their tokens further on.")
 @click.pass_obj
-def passwd(settings: DataFolder, name: str, from_stdin: bool, generated: bool) -> None:
-    """Give NAME a new password, which ends its sessions."""
+def passwd(
+    settings: DataFolder, name: str, from_stdin: bool, generated: bool, keep_tokens: bool
+) -> None:
+    """Give NAME a new password, which ends its sessions and revokes its devices' tokens."""
     _check_password_options(from_stdin, generated)
     account = settings.with_accounts(lambda accounts: accounts.named(name))
     password = _new_password(account.name, from_stdin, generated)
     hashed = settings.hashed(password)
-    settings.with_accounts(lambda accounts: accounts.set_password(name, hashed))
+    settings.with_accounts(
+        lambda accounts: accounts.set_password(name, hashed, keep_tokens=keep_tokens)
+    )
     say(f"{account.name} has a new password.")
     _show_generated(password, generated)
 
@@ -268,7 +273,7 @@ def export(settings: DataFolder, file: Path) -> None:
 
     To a new FILE, or to the standard output; with the password hashes, so that import makes the
     same accounts on another server. Keep it as safe as the data folder: a FILE is made readable
-    for you only.
+    for you only. Device tokens are not in it: on another server devices get new ones.
     """
     text = export_text(settings.with_accounts(lambda accounts: accounts.list()))
     if str(file) == "-":
@@ -277,7 +282,7 @@ def export(settings: DataFolder, file: Path) -> None:
         write_private(file, text)
 
 
-for _command in users_moderation.COMMANDS:
+for _command in (*users_moderation.COMMANDS, *users_tokens.COMMANDS):
     main.add_command(_command)
 
 

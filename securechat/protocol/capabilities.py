@@ -55,6 +55,7 @@ CAPABILITIES: tuple[Capability, ...] = (
     Capability("message-tags", "extensions/message-tags"),
     Capability("multi-prefix", "extensions/multi-prefix"),
     Capability("no-implicit-names", "extensions/no-implicit-names"),
+    Capability("securechat.internal/tokens", "SecureChat: Device tokens, below", informs=True),
     Capability("securechat.internal/unread", "SecureChat: Unread counts, below", "max=1000"),
     Capability("server-time", "extensions/server-time"),
     Capability("setname", "extensions/setname"),

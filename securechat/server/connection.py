@@ -30,6 +30,7 @@ from securechat.protocol.registration import Effect, Registration
 from securechat.server import arrivals
 from securechat.server.commands.table import bad_line, dispatch
 from securechat.server.context import Server, multiline_limits
+from securechat.server.gate import Pass
 from securechat.server.labels import label_of, labeled
 from securechat.server.limits import Bucket, Budgets
 from securechat.server.outbox import Outbox
@@ -112,7 +113,7 @@ async def _converse(
     talk = _Login(server, link, address)
     try:
         with _stage(server, server.settings.login_seconds):
-            account = await talk.run()
+            known = await talk.run()
     except trio.TooSlowError:
         reason = "The server is stopping" if server.draining else "Login timed out"
         await _say_error(link, reason)
@@ -121,7 +122,7 @@ async def _converse(
         await _say_error(link, str(ended))
         raise
     logged_in()
-    await _run_session(server, link, address, talk, account, handle)
+    await _run_session(server, link, address, talk, known, handle)
 
 
 async def _say_error(link: Link, reason: str) -> None:
@@ -150,8 +151,8 @@ class _Login:
         )
         self.registration.negotiation.values["draft/multiline"] = multiline_limits(settings).value
 
-    async def run(self) -> Account:
-        """Return the account that was logged in to; lines that came after stay in ``lines``.
+    async def run(self) -> Pass:
+        """Return who was logged in, and by what; lines that came after stay in ``lines``.
 
         Raises ``_Ended`` or ``ConnectionLost``.
         """
@@ -160,16 +161,16 @@ class _Login:
                 wait = self._budget.take(trio.current_time())
                 if wait:
                     await trio.sleep(wait)
-                account = await self._answer(self.lines.popleft())
-                if account is not None:
-                    return account
+                known = await self._answer(self.lines.popleft())
+                if known is not None:
+                    return known
             data = await self._link.receive()
             if not data:
                 raise ConnectionLost("the peer hung up before logging in")
             self.lines.extend(self.buffer.feed(data))
 
-    async def _answer(self, line: str | BadLine) -> Account | None:
-        """Handle one line; return the account once it is logged in to."""
+    async def _answer(self, line: str | BadLine) -> Pass | None:
+        """Handle one line; return who is logged in once that is so."""
         registration = self.registration
         if isinstance(line, BadLine):
             await self._send([bad_line(line).line(registration.server, registration.nick or "*")])
@@ -187,55 +188,63 @@ class _Login:
         async def gather(lines: Sequence[str]) -> None:
             answers.extend(lines)
 
-        account = None
+        known = None
         try:
-            account = await self._carry_out(effects, gather)
+            known = await self._carry_out(effects, gather)
         except _Ended:
             await self._send(labeled(label, answers, registration.server))
             raise
-        if answers or account is None:  # else it is the welcome that answers, which has no label
+        if answers or known is None:  # else it is the welcome that answers, which has no label
             await self._send(labeled(label, answers, registration.server))
-        return account
+        return known
 
     async def _send(self, lines: Sequence[str]) -> None:
         await self._link.send_all("".join(f"{line}\r\n" for line in lines).encode())
 
     async def _carry_out(
         self, effects: list[Effect], send: Callable[[Sequence[str]], Awaitable[None]]
-    ) -> Account | None:
-        account: Account | None = None
+    ) -> Pass | None:
+        admitted: Pass | None = None
+        lines: list[str] = []
         todo = deque(effects)
         while todo:
             match todo.popleft():
                 case gate_effects.Send(line):
-                    await send([line])
+                    lines.append(line)
+                    if not (todo and isinstance(todo[0], gate_effects.Send)):
+                        await send(lines)
+                        lines = []
                 case gate_effects.Close(reason):
                     raise _Ended(reason)
                 case gate_effects.Verify(credentials):
                     with _store_needed():
-                        self._account = await self._server.gate.check(credentials, self._address)
-                    if self._account is None:
+                        self._known = await self._server.gate.check(credentials, self._address)
+                    if self._known is None:
                         todo.extend(self.registration.verified(None))
-                    elif shut_out := self._shut_out(self._account):
+                    elif shut_out := self._shut_out(self._known.account):
                         todo.extend(self.registration.locked(shut_out))
                     else:
-                        todo.extend(self.registration.verified(self._account.name))
+                        if self._known.token is not None and not self.registration.device:
+                            self.registration.device = self._known.token.device
+                        todo.extend(self.registration.verified(self._known.account.name))
                 case gate_effects.Admit():
-                    if self._account is not None:
+                    account = None
+                    if self._known is not None:
                         with _store_needed():
-                            account = await self._server.gate.still(self._account)
-                    if account is None:
+                            account = await self._server.gate.still(self._known)
+                    if self._known is None or account is None:
                         raise _Ended("Your account was changed: log in again")
                     if shut_out := self._shut_out(account):
                         raise _Ended(shut_out)
-        return account
+                    admitted = Pass(account, self._known.token)
+        return admitted
 
     def _shut_out(self, account: Account) -> str:
         """Return why an account may not come in though its password is right, or nothing."""
         suspension = account.suspended(self._server.now_ms())
         return f"Your account is suspended {suspension.words}" if suspension is not None else ""
 
-    _account: Account | None = None
+    _known: Pass | None = None
 
 
 @contextmanager
@@ -250,10 +259,11 @@ def _store_needed() -> Iterator[None]:
 
 
 async def _run_session(
-    server: Server, link: Link, address: str, talk: _Login, account: Account, handle: Dispatch
+    server: Server, link: Link, address: str, talk: _Login, known: Pass, handle: Dispatch
 ) -> None:
     """Run a session until it ends. The reason is what whoever ended it first gave."""
     settings, now = server.settings, trio.current_time()
+    account, token = known.account, known.token
     reasons: list[str] = []
     async with trio.open_nursery() as nursery:
 
@@ -277,6 +287,7 @@ async def _run_session(
             server_name=settings.server_name,
             secured_by=link.description,
             credential=account.credential,
+            token=token,
             device=talk.registration.device,
             budgets=Budgets.of(settings, now),
             now=now,
@@ -285,8 +296,9 @@ async def _run_session(
         )
         session.away = truncate(talk.registration.away, settings.away_bytes_max or LINE_BYTES_MAX)
         context = log.bind(address=address, account=account.key)
-        context.info("logged in", secured_by=link.description)
-        nursery.start_soon(server.gate.note_login, account)
+        by = {"by_device": f"{token.id} {token.name}"} if token is not None else {}
+        context.info("logged in", secured_by=link.description, **by)
+        server.uses.logged_in(account, token)
         try:
             await arrivals.arrive(server, session)
             await _read(server, session, link, talk, handle)
@@ -308,6 +320,7 @@ async def _run_session(
                 # What was said is committed and seen before the others see its sender go.
                 await session.settled()  # noqa: ASYNC102 - _farewell shields it, with a deadline
             arrivals.depart(server, session, reason)
+            server.uses.used(session)
             received, mark = server.delivery.position, session.mark
             with _farewell(server):
                 last = f"ERROR :Closing link: {reason}\r\n".encode()

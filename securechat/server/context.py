@@ -24,8 +24,10 @@ from securechat.server.outbox import Flusher
 from securechat.server.record_writer import RecordWriter
 from securechat.server.room import Room
 from securechat.server.session import Session
+from securechat.server.uses import Uses
 from securechat.server.whowas import Whowas
 from securechat.store.contract import Store
+from securechat.store.tokens import Tokens
 
 
 def wall_clock_ms() -> int:
@@ -62,6 +64,8 @@ class Server:
     delivery: Delivery
     flusher: Flusher
     gate: Gate
+    tokens: Tokens
+    uses: Uses
     addresses: AddressLimits
     lobby: Room
     devices: Devices

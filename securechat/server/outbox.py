@@ -25,6 +25,8 @@ import trio
 from securechat.errors import ConnectionLost
 from securechat.transport.base import Link
 
+# What may wait for other things to go with it waits so long at most.
+LATER_SECONDS = 0.1
 # So many recipients make a flush wide.
 BUSY_OUTBOXES = 64
 # How many sends the flusher makes before it lets other tasks have a turn.
@@ -44,6 +46,8 @@ class Flusher:
         self._busy_until = 0.0
         self._dirty: list[Outbox] = []
         self._wake = trio.Event()
+        self._later: list[Outbox] = []
+        self._wake_later = trio.Event()
 
     def mark(self, outbox: Outbox) -> None:
         """Have an outbox flushed in the next tick."""
@@ -51,14 +55,36 @@ class Flusher:
             self._wake.set()
         self._dirty.append(outbox)
 
+    def mark_later(self, outbox: Outbox) -> None:
+        """Have an outbox flushed within ``LATER_SECONDS``, unless it is before."""
+        if not self._later:
+            self._wake_later.set()
+        self._later.append(outbox)
+
     def flush_now(self) -> None:
         """Send what waits, without waiting for the tick: for the end of a shutdown."""
-        dirty, self._dirty = self._dirty, []
+        dirty, self._dirty = [*self._dirty, *self._later], []
+        self._later = []
         for outbox in dirty:
             outbox.flush()
 
     async def run(self) -> None:
         """Flush until cancelled."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._run_later)
+            await self._run_dirty()
+
+    async def _run_later(self) -> None:
+        while True:
+            # No deadline: it waits for somebody to have something for somebody.
+            await self._wake_later.wait()
+            await trio.sleep(LATER_SECONDS)
+            self._wake_later = trio.Event()
+            later, self._later = self._later, []
+            for outbox in later:
+                outbox.hurry()
+
+    async def _run_dirty(self) -> None:
         while True:
             await self._wake.wait()
             if len(self._dirty) >= BUSY_OUTBOXES:
@@ -93,6 +119,7 @@ class Outbox:
         "_held_from",
         "_in_front",
         "_in_link",
+        "_late",
         "_limit",
         "_link",
         "_on_lost",
@@ -124,6 +151,7 @@ class Outbox:
         self._progress: trio.Event | None = None
         self._parked = False
         self._held = False
+        self._late = False
         self._held_from = 0
         self._in_front: list[bytes] = []
         self._in_link = 0
@@ -137,9 +165,10 @@ class Outbox:
     def put(self, data: bytes) -> None:
         """Have ``data`` (whole lines) sent in the next tick."""
         chunks = self._chunks
-        if not chunks:
+        if not chunks or self._late:
             if self._closed:
                 return
+            self._late = False
             if not self._parked and not self._held:
                 self._flusher.mark(self)
         chunks.append(data)
@@ -147,6 +176,30 @@ class Outbox:
         if self._size > self._limit > 0:
             self.close()
             self._on_overflow()
+
+    def put_later(self, data: bytes) -> None:
+        """Have ``data`` (whole lines) sent with what is put next, or by itself in a moment.
+
+        For what goes to a crowd and is not waited for: a send for each would cost the most of it.
+        """
+        if not self._chunks:
+            if self._closed:
+                return
+            if not self._parked and not self._held:
+                self._late = True
+                self._flusher.mark_later(self)
+        self._chunks.append(data)
+        self._size += len(data)
+        if self._size > self._limit > 0:
+            self.close()
+            self._on_overflow()
+
+    def hurry(self) -> None:
+        """Have what was put for later sent in the next tick, unless it has gone already."""
+        if self._late:
+            self._late = False
+            if self._chunks and not self._parked and not self._held:
+                self._flusher.mark(self)
 
     @contextmanager
     def held(self) -> Iterator[Callable[[], AbstractContextManager[None]]]:
@@ -224,6 +277,7 @@ class Outbox:
             return
         data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
         chunks.clear()
+        self._late = False
         self._in_link = len(data)
         try:
             done = self._link.send_now(data)

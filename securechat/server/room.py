@@ -293,11 +293,9 @@ class Room:
     def prefix_of(self, key: str, *, several: bool = False) -> str:
         """Return what stands before a member's name in lists: the highest role's sign, or all."""
         member = self.members.get(key)
-        signs = (
-            "".join(PREFIXES[letter] for letter in PREFIXES if letter in member.role)
-            if member
-            else ""
-        )
+        if member is None or not member.role:
+            return ""
+        signs = "".join(PREFIXES[letter] for letter in PREFIXES if letter in member.role)
         return signs if several else signs[:1]
 
 

@@ -32,6 +32,7 @@ from securechat.server.outbox import Flusher
 from securechat.server.record_writer import RecordWriter
 from securechat.server.retention import watch_retention
 from securechat.server.room import CHANNEL_RECORD, Room
+from securechat.server.uses import Uses, watch_uses
 from securechat.server.watchers import (
     forget_old_limits,
     watch_audit,
@@ -43,6 +44,7 @@ from securechat.server.watchers import (
 from securechat.store.accounts import Accounts
 from securechat.store.contract import Change, Store
 from securechat.store.passwords import Hasher, profile_named
+from securechat.store.tokens import Tokens
 from securechat.transport.base import Link, Wire
 from securechat.transport.sockets import listen, serve
 
@@ -62,7 +64,8 @@ async def make_server(
     await directory.load(store)
     last = await store.last()
     journal = Journal(store, Ids(now_ms, last_ms=last.event.time_ms if last else 0))
-    accounts = Accounts(store)
+    accounts = Accounts(store, now_ms=now_ms)
+    tokens = Tokens(store, now_ms=now_ms)
     records = RecordWriter(store)
     markers = Markers(records, directory)
     await markers.load(store)
@@ -78,6 +81,7 @@ async def make_server(
         flusher=Flusher(settings.gather_milliseconds / 1000),
         gate=Gate(
             accounts,
+            tokens,
             hasher
             or Hasher(
                 profile_named(settings.password_hash),
@@ -86,6 +90,8 @@ async def make_server(
             LoginLimits(settings.login_attempts_per_minute),
             floor_seconds=settings.login_floor_milliseconds / 1000,
         ),
+        tokens=tokens,
+        uses=Uses(store, accounts, tokens),
         addresses=AddressLimits(
             at_once=settings.connections_per_address,
             new=settings.new_connections_per_address,
@@ -148,6 +154,8 @@ async def running(server: Server) -> AsyncIterator[Running]:
         core.start_soon(server.delivery.run)
         core.start_soon(server.flusher.run)
         core.start_soon(server.records.run)
+        core.start_soon(server.uses.run)
+        core.start_soon(watch_uses, server)
         core.start_soon(server.store.keep_index)
         core.start_soon(watch_silence, server)
         core.start_soon(watch_batches, server)
@@ -165,6 +173,7 @@ async def running(server: Server) -> AsyncIterator[Running]:
                 current.stop_accepting()
                 _begin_drain(server, connections)
         await server.devices.write()
+        await server.uses.write()
         core.cancel_scope.cancel()
 
 

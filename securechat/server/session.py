@@ -27,6 +27,7 @@ from securechat.server.limits import Bucket, Budgets
 from securechat.server.outbox import Outbox
 from securechat.server.rendering import shape_of
 from securechat.store.contract import Event
+from securechat.store.tokens import Token
 
 if TYPE_CHECKING:
     from securechat.server.devices import Mark
@@ -39,6 +40,8 @@ LINES_AT_ONCE = 25
 
 class Session:
     """One connection of a user's. ``end`` (given by the connection) ends it, with a reason.
+
+    ``token`` is what its device logged in by, unless that was the password.
 
     ``left`` has, by the ids of the rooms that it was in and left, the msgid by which it left.
     """
@@ -68,6 +71,7 @@ class Session:
         "secured_by",
         "server_name",
         "shape",
+        "token",
         "user",
     )
 
@@ -82,6 +86,7 @@ class Session:
         secured_by: str,
         credential: str,
         device: str = "",
+        token: Token | None = None,
         budgets: Budgets,
         now: float,
         now_ms: int,
@@ -95,6 +100,7 @@ class Session:
         self.secured_by = secured_by
         self.credential = credential
         self.device = device
+        self.token = token
         self.mark: Mark | None = None
         self.has_quit = False
         self.left: dict[str, str] = {}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from securechat.protocol.capabilities import AWAY_NOTIFY, ECHO_MESSAGE
 from securechat.server.journal import BOT_TAG
+from securechat.server.outbox import BUSY_OUTBOXES
 from securechat.server.rendering import render, render_join
 from securechat.server.room import Room, User
 from securechat.server.session import Session
@@ -45,6 +46,7 @@ def show_join(
     ``quiet``: to the user's own sessions alone.
     """
     away = replace(event, msgid="", kind="AWAY", target="", text=user.away)
+    wide = len(room.present) >= BUSY_OUTBOXES
     for shape, sessions in room.by_shape.items():
         data = render_join(event, shape, user.realname)
         for session in sessions:
@@ -52,6 +54,8 @@ def show_join(
                 continue
             if session is origin:
                 session.receive_own(data)
+            elif wide and session.user is not user:
+                session.outbox.put_later(data)
             else:
                 session.outbox.put(data)
             if session.user is not user:
@@ -62,11 +66,21 @@ def show_join(
 
 def show_to(users: Sequence[User], event: Event) -> None:
     """Show an event that is not kept (a QUIT, a presence) to users, once to each session."""
-    put(event, (session for user in users for session in user.sessions))
+    wide = len(users) >= BUSY_OUTBOXES
+    put(event, (session for user in users for session in user.sessions), later=wide)
 
 
-def put(event: Event, sessions: Iterable[Session], origin: Session | None = None) -> None:
-    """Give an event to sessions; to the one that caused it as an answer."""
+def put(
+    event: Event,
+    sessions: Iterable[Session],
+    origin: Session | None = None,
+    *,
+    later: bool = False,
+) -> None:
+    """Give an event to sessions; to the one that caused it as an answer.
+
+    ``later``: it may wait a moment for something to go with.
+    """
     rendered: dict[int, bytes] = {}
     for session in sessions:
         data = rendered.get(session.shape)
@@ -74,6 +88,8 @@ def put(event: Event, sessions: Iterable[Session], origin: Session | None = None
             data = rendered[session.shape] = render(event, session.shape)
         if session is origin:
             session.receive_own(data)
+        elif later:
+            session.outbox.put_later(data)
         else:
             session.outbox.put(data)
 

@@ -15,10 +15,12 @@ from securechat.protocol.framing import split_text
 from securechat.server.commands.batches import end_overdue
 from securechat.server.context import Server
 from securechat.server.room import CHANNEL_RECORD, Room
+from securechat.server.uses import end_device
 from securechat.store.accounts import KIND as ACCOUNT_RECORD
 from securechat.store.accounts import account_of
 from securechat.store.audit import prune_audit
 from securechat.store.contract import Change, Record
+from securechat.store.tokens import KIND as TOKEN_RECORD
 
 SILENCE_SECONDS = 1.0
 BATCHES_SECONDS = 1.0
@@ -67,7 +69,7 @@ async def watch_batches(server: Server) -> None:
 
 
 async def watch_changes(server: Server, mark: int) -> None:
-    """Follow what other processes change: accounts, and announcements to make."""
+    """Follow what other processes change: accounts, tokens, and announcements to make."""
     while True:
         await trio.sleep(CHANGES_SECONDS)
         try:
@@ -78,13 +80,15 @@ async def watch_changes(server: Server, mark: int) -> None:
         for record in records:
             if record.kind == ACCOUNT_RECORD:
                 _account_changed(server, record)
+            elif record.kind == TOKEN_RECORD and record.value is None:
+                end_device(server, record.key)
             elif record.kind == ANNOUNCEMENT_RECORD and record.value is not None:
                 await _announcement(server, record)
 
 
 def _account_changed(server: Server, record: Record) -> None:
     """End the sessions whose login no longer holds; show a change of role from now on."""
-    server.gate.account_changed()
+    server.gate.changed()
     user = server.directory.users.get(record.key)
     if user is None:
         return

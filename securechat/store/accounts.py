@@ -20,147 +20,49 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import NotRequired, TypedDict, cast
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import cast
 
 from securechat.errors import Conflict, UserError
-from securechat.protocol.durations import format_time
 from securechat.protocol.names import check_account_name, fold
+from securechat.store.account import (
+    ADMIN,
+    KIND,
+    MEMBER,
+    MODERATOR,
+    ROLES,
+    Account,
+    NewAccount,
+    Suspension,
+    account_of,
+    value_of,
+)
 from securechat.store.audit import AuditEntry, audited
-from securechat.store.contract import Change, Record, Store
+from securechat.store.contract import Change, Store
+from securechat.store.tokens import KIND as TOKEN_KIND
+from securechat.store.tokens import USE_KIND as TOKEN_USE_KIND
 
-KIND = "account"
+__all__ = (
+    "ADMIN",
+    "KIND",
+    "MEMBER",
+    "MODERATOR",
+    "ROLES",
+    "Account",
+    "Accounts",
+    "NewAccount",
+    "Suspension",
+    "account_of",
+    "check_name",
+)
+
 LOGIN_KIND = "login"
 
 # What goes with an account: records under its key, and records under its key and something else.
 _OWN_KINDS = ("bot", "metadata")
-_LISTED_KINDS = ("device", "dialog", "marker")
-
-ADMIN, MODERATOR, MEMBER = ROLES = ("admin", "moderator", "member")
-"""What an account may do on the whole server, the most first."""
-
-
-class _Suspension(TypedDict):
-    since_ms: int
-    until_ms: int
-    by: str
-    reason: str
-
-
-class _Value(TypedDict):
-    """What a record keeps. Those of the first version have ``admin`` in place of ``role``."""
-
-    id: str
-    name: str
-    password_hash: str
-    generation: int
-    admin: NotRequired[bool]
-    role: NotRequired[str]
-    disabled: bool
-    suspension: NotRequired[_Suspension]
-    created_ms: int
-    password_changed_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Suspension:
-    """That an account is shut out: since when, until when (0: until it is lifted), and why."""
-
-    since_ms: int
-    until_ms: int
-    by: str
-    reason: str
-
-    @property
-    def words(self) -> str:
-        """Until when and why, as it is told: ``until 2026-11-22 20:26:00 UTC: spam``."""
-        until = f"until {format_time(self.until_ms)}" if self.until_ms else "until further notice"
-        return f"{until}: {self.reason}" if self.reason else until
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """One account as it is stored; times are milliseconds since 1970, UTC.
-
-    ``name`` is spelled as it was given, ``key`` is its folded form. ``version`` is the record's.
-    """
-
-    name: str
-    key: str
-    id: str
-    password_hash: str
-    generation: int
-    role: str
-    disabled: bool
-    created_ms: int
-    password_changed_ms: int
-    version: int
-    suspension: Suspension | None = None
-
-    @property
-    def admin(self) -> bool:
-        """Whether this is an operator of the server."""
-        return self.role == ADMIN
-
-    def suspended(self, now_ms: int) -> Suspension | None:
-        """Return the suspension that holds at a time; one that is over is none."""
-        current = self.suspension
-        return current if current and not 0 < current.until_ms <= now_ms else None
-
-    @property
-    def credential(self) -> str:
-        """What a session remembers from its login; once it differs, the session must end."""
-        return f"{self.id}.{self.generation}"
-
-
-@dataclass(frozen=True, slots=True)
-class NewAccount:
-    """What an account is made of; ``password_hash`` is one that ``Hasher.hash`` gave."""
-
-    name: str
-    password_hash: str
-    role: str = MEMBER
-    disabled: bool = False
-    suspension: Suspension | None = None
-
-
-def account_of(record: Record) -> Account | None:
-    """Return the account that a record of kind ``account`` holds, ``None`` for a removed one."""
-    if record.value is None:
-        return None
-    value = cast("_Value", record.value)
-    role = value.get("role") or (ADMIN if value.get("admin") else MEMBER)
-    suspension = value.get("suspension")
-    return Account(
-        name=value["name"],
-        key=record.key,
-        id=value["id"],
-        password_hash=value["password_hash"],
-        generation=value["generation"],
-        role=role,
-        disabled=value["disabled"],
-        created_ms=value["created_ms"],
-        password_changed_ms=value["password_changed_ms"],
-        version=record.version,
-        suspension=Suspension(**suspension) if suspension is not None else None,
-    )
-
-
-def _value_of(account: Account) -> Mapping[str, object]:
-    value: _Value = {
-        "id": account.id,
-        "name": account.name,
-        "password_hash": account.password_hash,
-        "generation": account.generation,
-        "role": account.role,
-        "disabled": account.disabled,
-        "created_ms": account.created_ms,
-        "password_changed_ms": account.password_changed_ms,
-    }
-    if account.suspension is not None:
-        value["suspension"] = cast("_Suspension", asdict(account.suspension))
-    return dict(value)
+_TOKEN_KINDS = (TOKEN_KIND, TOKEN_USE_KIND)
+_LISTED_KINDS = ("device", "dialog", "marker", *_TOKEN_KINDS)
 
 
 def _now_ms() -> int:
@@ -218,9 +120,7 @@ class Accounts:
         """Make several accounts, all or none; raises ``UserError`` as ``add`` does."""
         now_ms = self._now_ms()
         accounts = [self._made(one, now_ms) for one in new]
-        changes = [
-            Change(KIND, account.key, _value_of(account), expected=0) for account in accounts
-        ]
+        changes = [Change(KIND, account.key, value_of(account), expected=0) for account in accounts]
         for account in accounts:
             changes += self._audited("add account", account, account.role)
         try:
@@ -249,8 +149,14 @@ class Accounts:
             suspension=new.suspension,
         )
 
-    async def set_password(self, name: str, password_hash: str) -> Account:
-        """Give an account a new password; its sessions are to end. Raises ``UserError``."""
+    async def set_password(
+        self, name: str, password_hash: str, *, keep_tokens: bool = False
+    ) -> Account:
+        """Give an account a new password; its sessions are to end. Raises ``UserError``.
+
+        Whoever got hold of the old one may have made tokens by it, so these go, unless they are
+        to be kept.
+        """
         now_ms = self._now_ms()
         return await self._change(
             name,
@@ -261,6 +167,7 @@ class Accounts:
                 password_changed_ms=now_ms,
                 generation=account.generation + 1,
             ),
+            removing=() if keep_tokens else _TOKEN_KINDS,
         )
 
     async def disable(self, name: str) -> Account:
@@ -311,7 +218,7 @@ class Accounts:
             account = await self.get(verified.name)
             if account is None or account.password_hash != verified.password_hash:
                 return  # removed, changed, or rehashed by another login
-            value = _value_of(replace(account, password_hash=password_hash))
+            value = value_of(replace(account, password_hash=password_hash))
             try:
                 await self._store.put([Change(KIND, account.key, value, expected=account.version)])
             except Conflict:
@@ -340,10 +247,17 @@ class Accounts:
 
     async def _belongings(self, key: str) -> Sequence[Change]:
         """Return what removes the records that are an account's alone."""
-        found = [await self._store.get(kind, key) for kind in _OWN_KINDS]
-        for kind in _LISTED_KINDS:
-            found += await self._store.scan(kind, f"{key} ")
-        return [Change(record.kind, record.key, None) for record in found if record is not None]
+        own = [await self._store.get(kind, key) for kind in _OWN_KINDS]
+        changes = [Change(record.kind, key, None) for record in own if record is not None]
+        return [*changes, *await self._listed(key, _LISTED_KINDS)]
+
+    async def _listed(self, key: str, kinds: Iterable[str]) -> Sequence[Change]:
+        """Return what removes an account's records of these kinds."""
+        return [
+            Change(kind, record.key, None)
+            for kind in kinds
+            for record in await self._store.scan(kind, f"{key} ")
+        ]
 
     async def _change(
         self,
@@ -354,6 +268,7 @@ class Accounts:
         detail: str = "",
         reason: str = "",
         until_ms: int = 0,
+        removing: Sequence[str] = (),
     ) -> Account:
         while True:
             account = await self.named(name)
@@ -363,7 +278,8 @@ class Accounts:
             try:
                 record, *_ = await self._store.put(
                     [
-                        Change(KIND, account.key, _value_of(changed), expected=account.version),
+                        Change(KIND, account.key, value_of(changed), expected=account.version),
+                        *await self._listed(account.key, removing),
                         *self._audited(act, account, detail, reason, until_ms),
                     ]
                 )
@@ -389,10 +305,14 @@ class Accounts:
 
     # --- last logins --------------------------------------------------------------------------
 
+    def login(self, account: Account) -> Change:
+        """Return the change that remembers that an account logged in now."""
+        value = {"id": account.id, "time_ms": self._now_ms()}
+        return Change(LOGIN_KIND, account.key, value)
+
     async def note_login(self, account: Account) -> None:
         """Remember that an account logged in now."""
-        value = {"id": account.id, "time_ms": self._now_ms()}
-        await self._store.put([Change(LOGIN_KIND, account.key, value)])
+        await self._store.put([self.login(account)])
 
     async def last_logins(self) -> dict[str, int]:
         """Return when each account logged in last, by account id; not all ever did."""

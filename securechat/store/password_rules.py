@@ -11,6 +11,7 @@ import secrets
 import unicodedata
 
 from securechat.errors import UserError
+from securechat.protocol.tokens import PREFIX
 from securechat.store.common_passwords import COMMON
 
 LENGTH_MIN = 15
@@ -73,6 +74,10 @@ def check_password(password: str, account: str = "", *, length_min: int = LENGTH
         raise UnusablePassword(
             f"The password is too short: use at least {length_min} characters, "
             "for example a few words in a row."
+        )
+    if prepared.startswith(PREFIX):
+        raise UnusablePassword(
+            f"A password does not begin with {PREFIX}: that is how devices' tokens begin."
         )
     plain = prepared.casefold()
     letters = "".join(char for char in plain if char.isalnum())

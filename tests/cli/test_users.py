@@ -186,7 +186,7 @@ class TestSettings:
 
     def test_help_names_every_command(self, users: Users) -> None:
         text = users("-h").stdout
-        assert len(main.commands) == 13
+        assert len(main.commands) == 14
         for command in main.commands:
             assert re.search(rf"^  {command} ", text, re.MULTILINE)
             assert users(command, "--help").exit_code == 0

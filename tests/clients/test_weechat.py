@@ -13,7 +13,7 @@ from support.certified import CertifiedHome, needs, visitor
 from support.chatlogs import Transcript
 from support.daily_life import live_through_a_day
 from support.screens import Screen, on_a_screen
-from support.system import PASSWORD, Server, running_server
+from support.system import PASSWORD, Server, run_program, running_server
 
 needs("weechat", "tmux")
 pytestmark = pytest.mark.clients
@@ -26,7 +26,11 @@ BY_CA = "/set weechat.network.gnutls_ca_user ~/ca.pem"
 
 @asynccontextmanager
 async def weechat(
-    home: CertifiedHome, server: Server, trust: str = "", *settings: str
+    home: CertifiedHome,
+    server: Server,
+    trust: str = "",
+    *settings: str,
+    password: str = PASSWORD,
 ) -> AsyncIterator[Screen]:
     """Set WeeChat up and connect; ``trust`` is what is typed about the certificate."""
     async with on_a_screen(home.folder, "weechat") as screen:
@@ -35,7 +39,7 @@ async def weechat(
         await screen.type("/set weechat.look.paste_max_lines -1")
         await screen.wait_for_text("paste_max_lines = -1")
         await screen.type(
-            f"/secure set home {PASSWORD}",
+            f"/secure set home {password}",
             f"/server add home localhost/{server.port} -{TLS}",
             "/set irc.server.home.sasl_mechanism plain",
             "/set irc.server.home.sasl_username alice",
@@ -185,3 +189,31 @@ async def test_weechat_refuses_a_server_that_it_was_told_nothing_about(home: Cer
         await screen.wait_for_text("certificate is NOT trusted")
         await server.logged("connection ended")
         assert server.rows("logged in") == []
+
+
+async def test_weechat_logs_in_by_a_token_until_it_is_revoked(home: CertifiedHome) -> None:
+    """docs/clients.md, "A token in place of the password"."""
+    await home.add("alice")
+
+    async def token(*arguments: str) -> str:
+        result = await run_program("securechat-users", "--data", home.data, "token", *arguments)
+        assert result.returncode == 0, result.stderr
+        return result.stdout.decode().strip()
+
+    async with running_server(home) as server:
+        phone = await token("add", "alice", "--name", "phone")
+        async with weechat(home, server, BY_CA, password=phone) as screen:
+            await screen.wait_for_text("#lobby: 1 nick")
+            await screen.type("/buffer irc.server.home", "/quote TOKEN LIST")
+            await screen.wait_for_text("TOKEN LIST [0-9a-f]{8}", ":phone")
+            await token("revoke", "alice", "--all")
+            await screen.wait_for_text("token was revoked", "SASL authentication failed")
+
+
+async def test_weechat_asks_for_a_token(home: CertifiedHome) -> None:
+    """docs/clients.md, "A token in place of the password": it is shown in the server's window."""
+    await home.add("alice")
+    async with running_server(home) as server, weechat(home, server, BY_CA) as screen:
+        await screen.wait_for_text("#lobby: 1 nick")
+        await screen.type("/buffer irc.server.home", "/quote TOKEN ADD :phone")
+        await screen.wait_for_text("TOKEN ADD [0-9a-f]{8} phone", ":sct_")

@@ -13,6 +13,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from securechat.errors import StoreUnavailable
 from securechat.protocol.message import parse
+from securechat.server.outbox import BUSY_OUTBOXES, LATER_SECONDS
 from securechat.store.accounts import NewAccount
 
 ALICE = ":alice!~alice@securechat.internal"
@@ -309,3 +310,26 @@ async def test_lines_in_the_log_tell_who_came_and_went(
     assert ("logged in", "alice") in told
     assert ("session ended", "alice") in told
     assert password_of("alice") not in str(logs)
+
+
+async def test_a_crowd_is_shown_who_comes_and_goes_in_a_moment(
+    folder: Path, autojump_clock: MockClock
+) -> None:
+    """In one send with what comes meanwhile, and before what is said after it."""
+    crowd = [f"user{number}" for number in range(BUSY_OUTBOXES)]
+    async with open_house(folder, [*crowd, "alice"]) as house:
+        people = [await house.login(name) for name in crowd]
+        for person in people:
+            await person.sync()
+        start = trio.current_time()
+        alice = await house.login("alice")
+        join = ":alice!~alice@securechat.internal JOIN #lobby"
+        assert await people[0].line() == join
+        assert trio.current_time() - start <= LATER_SECONDS
+        await alice.send("PRIVMSG #lobby :here", "QUIT")
+        await alice.rest()
+        for person in people:
+            lines = await person.until(" QUIT ")
+            said = [":alice!~alice@securechat.internal PRIVMSG #lobby :here"]
+            assert lines[:-1] == (said if person is people[0] else [join, *said])
+        assert trio.current_time() - start <= 2 * LATER_SECONDS

@@ -21,6 +21,7 @@ from securechat.store.accounts import Accounts, NewAccount
 from securechat.store.passwords import Hasher, Profile, Verdict
 from securechat.store.runner import inline
 from securechat.store.sqlite import open_store
+from securechat.store.tokens import Tokens
 
 PASSWORD = "the right one, and long"
 
@@ -48,15 +49,22 @@ async def gate_on(
         if await accounts.get("Alice") is None:
             await accounts.add(NewAccount("Alice", hashed))
         hasher = hasher or SlowHasher(CHEAP, inline)
-        gate = Gate(accounts, hasher, LoginLimits(per_minute), floor_seconds=0.5)
+        tokens = Tokens(between)
+        gate = Gate(accounts, tokens, hasher, LoginLimits(per_minute), floor_seconds=0.5)
         yield gate, accounts, between
+
+
+async def token_of(accounts: Accounts, between: Between, name: str = "phone") -> str:
+    """Return a new token of alice's."""
+    _, secret = await Tokens(between).add("alice", name, by="alice")
+    return secret
 
 
 async def timed(gate: Gate, name: str, password: str, address: str = "192.0.2.1") -> Any:
     """Return who was let in, and how long that took."""
     start = trio.current_time()
-    account = await gate.check(Credentials(name, password), address)
-    return account.name if account else None, trio.current_time() - start
+    known = await gate.check(Credentials(name, password), address)
+    return known.account.name if known else None, trio.current_time() - start
 
 
 async def test_the_right_password_lets_in_without_delay(
@@ -136,17 +144,121 @@ async def test_a_full_disk_keeps_nobody_out_who_should_be_rehashed(
 
 async def test_still_is_the_account_as_it_is_now(folder: Path, autojump_clock: MockClock) -> None:
     async with gate_on(folder) as (gate, accounts, _):
-        account = await gate.check(Credentials("alice", PASSWORD), "192.0.2.1")
-        assert account is not None
-        assert await gate.still(account) == account
-        await accounts.rehash(account, await gate._hasher.hash(PASSWORD))
-        now = await gate.still(account)
+        known = await gate.check(Credentials("alice", PASSWORD), "192.0.2.1")
+        assert known is not None
+        assert await gate.still(known) == known.account
+        await accounts.rehash(known.account, await gate._hasher.hash(PASSWORD))
+        now = await gate.still(known)
         assert now is not None
-        assert now.version > account.version
+        assert now.version > known.account.version
         await accounts.disable("alice")
-        assert await gate.still(account) is None
+        assert await gate.still(known) is None
         await accounts.enable("alice")
-        assert await gate.still(account) is None  # enabled again, but the login was before
+        assert await gate.still(known) is None  # enabled again, but the login was before
         await accounts.remove("alice")
-        assert await gate.still(account) is None
+        assert await gate.still(known) is None
         assert await gate.account("alice") is None
+
+
+async def test_a_token_lets_in_at_once_and_costs_no_hash(
+    folder: Path, autojump_clock: MockClock
+) -> None:
+    hasher = SlowHasher(CHEAP, inline)
+    async with gate_on(folder, hasher=hasher) as (gate, accounts, between):
+        secret = await token_of(accounts, between)
+        known = await gate.check(Credentials("aLICE", secret), "192.0.2.1")
+        assert known is not None
+        assert known.token is not None
+        assert (known.account.name, known.token.name) == ("Alice", "phone")
+        assert await timed(gate, "alice", secret) == ("Alice", 0.0)
+        assert hasher.checks == 0
+        assert secret not in repr(known)
+
+
+@pytest.mark.parametrize("name", ["alice", "nobody", "no body", "", "x" * 500])
+async def test_a_wrong_token_takes_as_long_as_a_wrong_password(
+    folder: Path, autojump_clock: MockClock, name: str
+) -> None:
+    """docs/safety.md, fault 8: and whether there is such an account cannot be told."""
+    hasher = SlowHasher(CHEAP, inline)
+    async with gate_on(folder, hasher=hasher) as (gate, _, _):
+        assert await timed(gate, name, "sct_" + 43 * "A") == (None, pytest.approx(0.5))
+        assert hasher.checks == 0
+
+
+async def test_wrong_tokens_count_as_wrong_passwords_and_right_ones_wait_for_nothing(
+    folder: Path, autojump_clock: MockClock
+) -> None:
+    """docs/safety.md, fault 9: a device with an old token does not shut out the one beside it."""
+    async with gate_on(folder, per_minute=3) as (gate, accounts, between):
+        secret = await token_of(accounts, between)
+        for _ in range(3):
+            assert (await timed(gate, "alice", "sct_" + 43 * "A"))[1] == pytest.approx(0.5)
+        assert await timed(gate, "alice", secret) == ("Alice", 0.0)
+        assert (await timed(gate, "alice", "a wrong password"))[1] > 50
+
+
+async def test_a_token_is_of_one_account_and_ends_with_it(
+    folder: Path, autojump_clock: MockClock
+) -> None:
+    async with gate_on(folder) as (gate, accounts, between):
+        secret = await token_of(accounts, between)
+        alice = await accounts.named("alice")
+        await accounts.add(NewAccount("bob", alice.password_hash))
+        assert (await timed(gate, "bob", secret))[0] is None
+        await accounts.disable("alice")
+        assert await timed(gate, "alice", secret) == (None, pytest.approx(0.5))
+        await accounts.enable("alice")
+        assert (await timed(gate, "alice", secret))[0] == "Alice"
+        await accounts.remove("alice")
+        assert (await timed(gate, "alice", secret))[0] is None
+        await accounts.add(NewAccount("alice", alice.password_hash))
+        assert (await timed(gate, "alice", secret))[0] is None
+
+
+async def test_a_token_that_was_revoked_while_registration_went_on_lets_nobody_in(
+    folder: Path, autojump_clock: MockClock
+) -> None:
+    async with gate_on(folder) as (gate, accounts, between):
+        known = await gate.check(Credentials("alice", await token_of(accounts, between)), "x")
+        assert known is not None
+        assert await gate.still(known) == known.account
+        await Tokens(between).revoke("alice", known.account.id, by="alice", account="alice")
+        assert await gate.still(known) is None
+
+
+async def test_what_only_begins_like_a_token_is_a_password(
+    folder: Path, autojump_clock: MockClock
+) -> None:
+    hasher = SlowHasher(CHEAP, inline)
+    async with gate_on(folder, hasher=hasher) as (gate, _, _):
+        assert await timed(gate, "alice", "sct_short") == (None, pytest.approx(0.5))
+        assert hasher.checks == 1
+
+
+async def test_of_a_crowd_one_arrives_in_each_tick(folder: Path, autojump_clock: MockClock) -> None:
+    """So that those who chat do not wait for all of them."""
+    ticks = 0
+    arrivals: list[int] = []
+
+    async def count() -> None:
+        nonlocal ticks
+        while True:
+            await trio.lowlevel.checkpoint()
+            ticks += 1
+
+    async with gate_on(folder) as (gate, _, _), trio.open_nursery() as counting:
+        known = await gate.check(Credentials("alice", PASSWORD), "192.0.2.1")
+        assert known is not None
+
+        async def arrive() -> None:
+            assert known is not None
+            await gate.still(known)
+            arrivals.append(ticks)
+
+        counting.start_soon(count)
+        async with trio.open_nursery() as nursery:
+            for _ in range(20):
+                nursery.start_soon(arrive)
+        counting.cancel_scope.cancel()
+    assert arrivals[-1] - arrivals[0] >= len(arrivals) - 2

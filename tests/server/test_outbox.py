@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from securechat.errors import ConnectionLost
-from securechat.server.outbox import BUSY_OUTBOXES, Flusher, Outbox
+from securechat.server.outbox import BUSY_OUTBOXES, LATER_SECONDS, Flusher, Outbox
 
 
 @dataclass
@@ -537,3 +537,67 @@ async def test_a_link_that_is_lost_at_the_front_keeps_nobody_waiting() -> None:
         await wait_all_tasks_blocked()
         assert it.events == ["lost"]
         assert await it.outbox.finish(b"last") is False
+
+
+async def test_what_is_put_for_later_goes_by_itself_in_a_moment(autojump_clock: MockClock) -> None:
+    async with rig() as it:
+        start = trio.current_time()
+        for word in (b"one ", b"two "):
+            it.outbox.put_later(word)
+        await wait_all_tasks_blocked()
+        assert it.link.sends == []
+        await trio.sleep(LATER_SECONDS)
+        await wait_all_tasks_blocked()
+        assert it.link.sends == [b"one two "]
+        assert trio.current_time() - start == pytest.approx(LATER_SECONDS)
+        it.outbox.put_later(b"three ")
+        await trio.sleep(LATER_SECONDS)
+        await wait_all_tasks_blocked()
+        assert it.link.sends == [b"one two ", b"three "]
+        assert it.outbox.size == 0
+
+
+async def test_what_is_put_for_later_goes_before_what_is_put_then(
+    autojump_clock: MockClock,
+) -> None:
+    async with rig() as it:
+        it.outbox.put_later(b"one ")
+        it.outbox.put(b"two ")
+        it.outbox.put_later(b"three ")
+        await wait_all_tasks_blocked()
+        assert it.link.sends == [b"one two three "]
+        it.outbox.put_later(b"four ")
+        it.outbox.hold()
+        it.outbox.put_later(b"five ")
+        await wait_all_tasks_blocked()
+        assert it.link.arrived == b"one two three four "
+        assert it.outbox.release() == [b"five "]
+        await trio.sleep(LATER_SECONDS)
+        await wait_all_tasks_blocked()
+        assert len(it.link.sends) == 2
+
+
+async def test_what_is_put_for_later_counts_against_the_limit_and_waits_for_room(
+    autojump_clock: MockClock,
+) -> None:
+    async with rig(limit=10, room=0) as it:
+        it.outbox.put(b"1234")
+        await wait_all_tasks_blocked()
+        it.outbox.put_later(b"5678")
+        await trio.sleep(LATER_SECONDS)
+        assert it.link.arrived == b""
+        it.link.make_room()
+        await wait_all_tasks_blocked()
+        assert it.link.arrived == b"12345678"
+        it.link.room = 0
+        it.outbox.put_later(b"12345678901")
+        assert it.events == ["park", "overflow"]
+        await trio.sleep(LATER_SECONDS)
+        assert it.link.arrived == b"12345678"
+
+
+async def test_flush_now_sends_what_waits_for_later(autojump_clock: MockClock) -> None:
+    async with rig() as it:
+        it.outbox.put_later(b"last words")
+        it.flusher.flush_now()
+        assert it.link.sends == [b"last words"]

@@ -81,6 +81,7 @@ RENAME c c :t | RENAME c c | RENAME #a #b | RENAME #b #a | RENAME #a #A
 BAN c b d :t | BAN c n | UNBAN c b | UNBAN c n | MUTE c n d :t | UNMUTE c n | SLOWMODE c d
 RETENTION c d | RETENTION c 20 | RETENTION c
 SLOWMODE c | SETNAME :t | CAP LIST | CAP LS 302 | CAP REQ :p | CAP REQ :p p | CAP END | CAP w
+TOKEN ADD :t | TOKEN LIST | TOKEN REVOKE w | TOKEN w w
 OPER w w | KILL n :t | WALLOPS :t | REHASH | SUSPEND n d :t | UNSUSPEND n | UNSUSPEND n | AUDIT w
 MOTD | LUSERS | VERSION | HELP w | STATS w | INFO | ADMIN | PING | PING :t | PONG t | ERROR :t
 USER w w w :t | PASS :t | AUTHENTICATE w | QUIT :t | QUIT

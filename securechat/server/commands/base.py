@@ -51,7 +51,13 @@ async def reply_at_length(session: Session, replies: Iterable[Reply]) -> None:
 
     ``replies`` must hold what it will give: others may change the directory in between.
     """
-    rest = iter(replies)
+    name, server = session.user.name, session.server_name
+    await send_at_length(session, (reply.line(server, name) for reply in replies))
+
+
+async def send_at_length(session: Session, lines: Iterable[str]) -> None:
+    """Answer with any number of lines as ``reply_at_length`` does."""
+    rest = iter(lines)
     while piece := list(islice(rest, LINES_AT_ONCE)):
         await session.outbox.room()
-        session.reply(*piece)
+        session.send(*piece)

@@ -31,6 +31,7 @@ from securechat.server.commands import (
     searching,
     suspending,
     tagging,
+    tokens,
     who,
 )
 from securechat.server.commands.base import Command, Refused
@@ -61,6 +62,7 @@ FAMILIES = (
     searching,
     suspending,
     tagging,
+    tokens,
     who,
 )
 
