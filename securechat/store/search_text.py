@@ -29,6 +29,10 @@ _UNSPACED = re.compile(
     "([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf"
     "\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff])"
 )
+#: Of these characters, as SQLite's ``GLOB`` has a set, ``plain`` changes none: from the space up to
+#: Thai, and from there letters, punctuation and emoji of scripts with spaces.
+AS_IT_IS = " -\u0dff\u1e00-\u2fff\U0001f000-\U0001faff"
+
 _PIECES = re.compile(r'"([^"]*)("\*?|$)|([^\s"]+)')
 
 
