@@ -23,7 +23,7 @@ from pathlib import Path
 
 from securechat.store.database import CACHE_KIB, undo
 from securechat.store.search_source import Changed, News, Said, State
-from securechat.store.search_text import plain
+from securechat.store.search_text import TOKENIZER, plain
 
 FILE_NAME = "search.db"
 
@@ -57,10 +57,9 @@ _PUT_IN = (
 )
 
 _SCHEMA = (
-    """
+    f"""
     CREATE VIRTUAL TABLE messages USING fts5 (
-        text, place, author,
-        content = '', columnsize = 0, tokenize = 'unicode61 remove_diacritics 2'
+        text, place, author, content = '', columnsize = 0, tokenize = '{TOKENIZER}'
     )
     """,
     "CREATE TABLE indexed (position INTEGER PRIMARY KEY, place INTEGER, author INTEGER)",

@@ -19,19 +19,23 @@ from securechat.store.search_text import AS_IT_IS, plain
 
 SEARCHED_KINDS = ("PRIVMSG", "NOTICE")
 
-# Mostly ``plain`` has nothing to do, and is not called: in JSON, control characters are escaped.
-_NEW = rf"""
+#: ``plain(text)`` in SQL. Mostly it has nothing to do, and is not called: in JSON, control
+#: characters are escaped.
+PLAIN_TEXT = rf"""
+    CASE
+    WHEN instr(json_quote(text), '\') THEN plain(text)
+    WHEN length(text) = length(CAST(text AS BLOB)) THEN text
+    WHEN text GLOB '*[^{AS_IT_IS}]*' THEN plain(text)
+    ELSE text END
+"""
+_NEW = f"""
     WITH new AS MATERIALIZED (
         SELECT position, kind, conversation, account, text FROM events
         WHERE position > ? ORDER BY position LIMIT ?
     )
-    SELECT count(*), max(position), json_group_array(json_array(
-        position, conversation, account, CASE
-        WHEN instr(json_quote(text), '\') THEN plain(text)
-        WHEN length(text) = length(CAST(text AS BLOB)) THEN text
-        WHEN text GLOB '*[^{AS_IT_IS}]*' THEN plain(text)
-        ELSE text END
-    )) FILTER (WHERE text <> '' AND kind IN {SEARCHED_KINDS!r})
+    SELECT count(*), max(position),
+    json_group_array(json_array(position, conversation, account, {PLAIN_TEXT}))
+    FILTER (WHERE text <> '' AND kind IN {SEARCHED_KINDS!r})
     FROM new
 """  # noqa: S608 - constants only
 _NOTHING = "[]"
