@@ -240,7 +240,7 @@ class SearchIndex:
             more = True
             while more:
                 started = trio.current_time()
-                more = await self._run(step) and step is not steps[0]
+                more = await self._run(partial(at_low_priority, step)) and step is not steps[0]
                 if self._recent.tail > self._state.position:
                     await self._step(index)
                 # Half of the time is for others.

@@ -205,7 +205,7 @@ async def test_it_is_not_always_forgetting(
 
     def merge_step(*arguments: Any, **more: Any) -> bool:
         if more.get("first"):
-            merges.append(trio.current_time())
+            merges.append(autojump_clock.current_time())
         return False
 
     monkeypatch.setattr(search_index, "merge_step", merge_step)
