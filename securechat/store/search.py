@@ -47,7 +47,7 @@ SEARCH_SECONDS = 2.0
 CATCH_UP_SECONDS = 2.0
 
 # How many events or changes are put in at once.
-_BATCH = 5000
+_BATCH = 2000
 # While there is no hurry, what comes in this time is put in together: one by one it costs three
 # times as much, at the expense of those who chat.
 _GATHER_SECONDS = 0.25
