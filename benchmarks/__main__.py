@@ -13,7 +13,8 @@ from rich.console import Console
 
 from benchmarks import client as client_scenario
 from benchmarks import fanout as fanout_scenario
-from benchmarks import report
+from benchmarks import memory as memory_scenario
+from benchmarks import memory_report, report
 from benchmarks import storm as storm_scenario
 from benchmarks.process import ServerFailed
 from benchmarks.servers import SERVERS
@@ -216,6 +217,32 @@ def client(*, messages: int, idle_seconds: float, json_file: Path | None) -> Non
     Console().print(client_scenario.table(result))
     if json_file is not None:
         record = {"scenario": "client", "machine": report.machine(), "result": asdict(result)}
+        json_file.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+
+
+@main.command()
+@click.option("--messages", type=click.IntRange(1000), default=1_000_000, show_default=True)
+@click.option("--channels", type=click.IntRange(1, 10_000), default=200, show_default=True)
+@click.option(
+    "--group",
+    type=click.IntRange(1, 1000),
+    default=50,
+    show_default=True,
+    help="Messages of one commit.",
+)
+@click.option(
+    "--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write JSON too."
+)
+def memory(*, messages: int, channels: int, group: int, json_file: Path | None) -> None:
+    """Append a history, then read and search it (SecureChat's store only)."""
+    settings = memory_scenario.Settings(messages=messages, channels=channels, group=group)
+    try:
+        result = memory_scenario.run(settings, Console(stderr=True).print)
+    except ServerFailed as error:
+        raise click.ClickException(str(error)) from error
+    memory_report.show(result, settings, Console())
+    if json_file is not None:
+        record = memory_report.to_record(result, settings)
         json_file.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 

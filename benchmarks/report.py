@@ -124,10 +124,10 @@ def remarks(rows: Sequence[Row]) -> list[str]:
     for label, ratio in comparison(rows).items():
         said.append(
             f"{label}: {ratio['pipelined']:.2f} times the better one's deliveries/s pipelined"
-            f" ({_verdict(ratio['pipelined'] >= PIPELINED_TARGET)}: at least {PIPELINED_TARGET:g}),"
+            f" ({verdict(ratio['pipelined'] >= PIPELINED_TARGET)}: at least {PIPELINED_TARGET:g}),"
             f" {ratio['packed']:.2f} times packed,"
             f" {ratio['cpu']:.2f} times its CPU for a delivery"
-            f" ({_verdict(ratio['cpu'] <= CPU_TARGET)}: at most {CPU_TARGET:g})"
+            f" ({verdict(ratio['cpu'] <= CPU_TARGET)}: at most {CPU_TARGET:g})"
         )
     ciphers = {row.label: row.result.cipher for row in rows if row.result}
     if len(set(ciphers.values())) == 1:
@@ -154,5 +154,6 @@ def show(rows: Sequence[Row], settings: Settings, console: Console) -> None:
         console.print(remark, markup=False, highlight=False, soft_wrap=True)
 
 
-def _verdict(met: bool) -> str:
+def verdict(met: bool) -> str:
+    """Say whether a target is met."""
     return "target met" if met else "target missed"

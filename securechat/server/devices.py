@@ -5,8 +5,10 @@ sent. From any other it is known by a PING: whoever answers it has what was sent
 something was delivered, such a session is pinged every ``PING_SECONDS``, with a token of its own.
 
 What is known goes into records, gathered for ``WRITE_SECONDS``. If the server dies before, a
-device is shown some messages again, and misses none. All sessions that name no device are one
-device, which counts for direct messages alone.
+device is shown some messages again, and misses none. That a device is new is written before it is
+shown anything: if nothing is ever heard of it, what came since then is what it has missed.
+
+All sessions that name no device are one device, which counts for direct messages alone.
 """
 
 from __future__ import annotations
@@ -54,6 +56,14 @@ class Mark:
     next_ping: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Up to where a device has everything. If ``new``, it only came first when that was the end."""
+
+    position: int
+    new: bool
+
+
 class Devices:
     """The marks of all devices. ``now_ms`` is the time of day."""
 
@@ -62,17 +72,28 @@ class Devices:
         self._now_ms = now_ms
         self._unwritten: dict[str, Mapping[str, Any]] = {}
 
-    async def position(self, user: User, device: str) -> int | None:
-        """Return up to where a device has everything; ``None`` for a new one.
+    async def known(self, user: User, device: str, end: int) -> Known | None:
+        """Return what is known of a device; ``None`` for one that comes the first time.
 
-        Raises ``StoreError``.
+        It is noted then, with ``end`` as the last position of what came before it. Raises
+        ``StoreError``.
         """
         key = _key(user.key, device)
         value = self._unwritten.get(key) or await self._written(key)
-        if value is None or value["account_id"] != user.account_id:
-            await self._make_place(user)
-            return None
-        return int(value["position"])
+        if value is not None and value["account_id"] == user.account_id:
+            return Known(int(value["position"]), bool(value.get("new")))
+        await self._make_place(user)
+        self._note(key, user.account_id, end, new=True)
+        await self.write()
+        return None
+
+    def _note(self, key: str, account_id: str, position: int, *, new: bool = False) -> None:
+        self._unwritten[key] = {
+            "account_id": account_id,
+            "position": position,
+            "seen_ms": self._now_ms(),
+            **({"new": True} if new else {}),
+        }
 
     async def _written(self, key: str) -> Mapping[str, Any] | None:
         record = await self._store.get(DEVICE_RECORD, key)
@@ -100,11 +121,7 @@ class Devices:
         """Note that a device has everything up to a position."""
         if position > mark.position:
             mark.position = position
-            self._unwritten[mark.key] = {
-                "account_id": mark.account_id,
-                "position": position,
-                "seen_ms": self._now_ms(),
-            }
+            self._note(mark.key, mark.account_id, position)
 
     def answered(self, session: Session, words: tuple[str, ...]) -> None:
         """Take a PONG: the words that came with it."""

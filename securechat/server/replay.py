@@ -116,29 +116,38 @@ class _Replay:
     async def run(self) -> None:
         """Show everything. Raises ``StoreError`` where not even the first look was possible."""
         server, user, device = self._server, self._session.user, self._session.device
-        position = await server.devices.position(user, device)
+        known = await server.devices.known(user, device, self._end - 1)
         latest = server.settings.replay_messages_max
         catch_up = server.settings.catch_up_messages_max or WITHOUT_LIMIT
-        known = position is not None and bool(device)
         for room in list(user.rooms.values()):
-            if known:
-                await self._show(room.name, position or 0, catch_up)
+            if known is not None and device:
+                await self._show(room.name, known.position, catch_up, latest if known.new else 0)
             elif latest:
                 await self._show(room.name, 0, latest)
-        after, limit = (0, latest) if position is None else (position, catch_up)
+        after, limit, least = 0, latest, 0
+        if known is not None:
+            after, limit, least = known.position, catch_up, latest if known.new else 0
         for key in await partners_of(server, user) if limit else ():
-            if await self._is_something_new(conversation_with(user.key, key), after):
-                await self._show(key, after, limit)
+            conversation = conversation_with(user.key, key)
+            if await self._is_something_new(conversation, 0 if least else after):
+                await self._show(key, after, limit, least)
         if self._complete:
-            server.devices.follow(self._session, -1 if position is None else position)
+            surely = -1 if known is None or known.new else known.position
+            server.devices.follow(self._session, surely)
 
-    async def _show(self, name: str, after: int, limit: int) -> None:
-        """Show the last messages of one conversation, at most so many, behind a position."""
+    async def _show(self, name: str, after: int, limit: int, least: int = 0) -> None:
+        """Show the last messages of one conversation, at most so many, behind a position.
+
+        ``least`` are shown even from before that.
+        """
         store, session = self._server.store, self._session
         try:
             conversation = await readable(self._server, session.user, name)
             if conversation is None:
                 return
+            if least:
+                first = await store.nth_newest(conversation.key, least, kinds=MESSAGE_KINDS)
+                after = min(after, max(first - 1, 0))
             pages = _latest(store, conversation, after, self._end, limit)
             shown = await play(
                 store, session, conversation.name, pages, unasked=True, send=self._send

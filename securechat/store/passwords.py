@@ -14,24 +14,16 @@ import base64
 import ctypes
 import os
 import secrets
-import sys
-import threading
-from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
 
 import argon2
 from argon2.exceptions import HashingError, InvalidHashError, VerificationError, VerifyMismatchError
 
 from securechat.errors import ConfigError, StoreUnavailable
 from securechat.store.password_rules import UnusablePassword, prepare
-from securechat.store.runner import Runner, in_threads
+from securechat.store.runner import Runner, at_low_priority, in_threads
 
-T = TypeVar("T")
-
-NICENESS = 10
 # From <malloc.h> of glibc; and the size from which on a block is the system's again when freed.
 _M_MMAP_THRESHOLD = -3
 _MMAP_BYTES = 1024 * 1024
@@ -108,7 +100,7 @@ class Hasher:
         """
         prepared = prepare(password)
         try:
-            return await self._run(partial(_at_low_priority, lambda: self._argon2.hash(prepared)))
+            return await self._run(partial(at_low_priority, lambda: self._argon2.hash(prepared)))
         except HashingError as error:
             raise StoreUnavailable(f"the password could not be hashed: {error}") from error
 
@@ -125,9 +117,7 @@ class Hasher:
             stored, prepared = None, ""
         target = self._dummy if stored is None else stored
         try:
-            await self._run(
-                partial(_at_low_priority, lambda: self._argon2.verify(target, prepared))
-            )
+            await self._run(partial(at_low_priority, lambda: self._argon2.verify(target, prepared)))
         except VerifyMismatchError:
             return Verdict(ok=False)
         except (InvalidHashError, VerificationError) as error:
@@ -178,26 +168,3 @@ def _give_memory_back() -> None:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         mallopt(_M_MMAP_THRESHOLD, _MMAP_BYTES)
-
-
-def _at_low_priority(work: Callable[[], T]) -> T:
-    """Run on a thread of its own that gives way to the others, and wait for it.
-
-    A thread cannot raise its priority again, and Trio reuses its worker threads, also for the
-    store's commits. Only Linux has a priority for each thread; elsewhere ``work`` just runs.
-    """
-    if sys.platform != "linux":
-        return work()
-    outcome: Future[T] = Future()
-
-    def run() -> None:
-        try:
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
-            outcome.set_result(work())
-        except BaseException as error:  # noqa: BLE001, ASYNC103 - handed to the thread that waits
-            outcome.set_exception(error)
-
-    thread = threading.Thread(target=run, name="password-hash", daemon=True)
-    thread.start()
-    thread.join()
-    return outcome.result()

@@ -5,12 +5,18 @@ Trio's autojump clock does not wait for threads, so a test with a mock clock pas
 
 from __future__ import annotations
 
+import os
+import sys
+import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Protocol, TypeVar
 
 import trio
 
 T = TypeVar("T")
+
+NICENESS = 10
 
 
 class Runner(Protocol):
@@ -36,3 +42,26 @@ async def inline(work: Callable[[], T], /) -> T:
     """Run it here and now, after one checkpoint."""
     await trio.lowlevel.checkpoint()
     return work()
+
+
+def at_low_priority(work: Callable[[], T]) -> T:
+    """Run on a thread of its own that gives way to the others, and wait for it.
+
+    A thread cannot raise its priority again, and Trio reuses its worker threads, also for the
+    store's commits. Only Linux has a priority for each thread; elsewhere ``work`` just runs.
+    """
+    if sys.platform != "linux":
+        return work()
+    outcome: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+            outcome.set_result(work())
+        except BaseException as error:  # noqa: BLE001, ASYNC103 - handed to the thread that waits
+            outcome.set_exception(error)
+
+    thread = threading.Thread(target=run, name="low-priority", daemon=True)
+    thread.start()
+    thread.join()
+    return outcome.result()

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from securechat.store.database import CACHE_KIB, undo
 from securechat.store.search_source import Changed, News, Said, State
-from securechat.store.search_text import plain
+from securechat.store.search_text import TOKENIZER, plain
 
 FILE_NAME = "search.db"
 
@@ -34,11 +34,32 @@ BUSY_SECONDS = 1.0
 #: The write-ahead log is cut back to this after a burst.
 WAL_BYTES_KEPT = 4 * 1024 * 1024
 
-_SCHEMA = (
+_FRESH = "CREATE TEMP TABLE IF NOT EXISTS fresh (position, place, author, text)"
+# This takes a list as ``News.said`` is one; the others go on from there.
+_TAKE_APART = """
+    INSERT INTO fresh SELECT
+    json_extract(value, '$[0]'), json_extract(value, '$[1]'),
+    json_extract(value, '$[2]'), json_extract(value, '$[3]')
+    FROM json_each(?)
+"""
+_PUT_IN = (
+    "INSERT OR IGNORE INTO names (name) SELECT place FROM fresh UNION SELECT author FROM fresh",
     """
+    UPDATE fresh SET place = (SELECT number FROM names WHERE name = place),
+    author = (SELECT number FROM names WHERE name = author)
+    """,
+    """
+    INSERT INTO messages (rowid, text, place, author)
+    SELECT position, text, printf('%x', place), printf('%x', author) FROM fresh
+    """,
+    "INSERT INTO indexed SELECT position, place, author FROM fresh",
+    "DELETE FROM fresh",
+)
+
+_SCHEMA = (
+    f"""
     CREATE VIRTUAL TABLE messages USING fts5 (
-        text, place, author,
-        content = '', columnsize = 0, tokenize = 'unicode61 remove_diacritics 2'
+        text, place, author, content = '', columnsize = 0, tokenize = '{TOKENIZER}'
     )
     """,
     "CREATE TABLE indexed (position INTEGER PRIMARY KEY, place INTEGER, author INTEGER)",
@@ -135,6 +156,7 @@ def apply(index: sqlite3.Connection, news: News) -> State:
     # What the journal forgets once it is done here must be on the disk by then; the rest can be
     # learned again.
     index.execute(f"PRAGMA synchronous = {'FULL' if news.changed else 'NORMAL'}")
+    index.execute(_FRESH)
     with transaction(index):
         before = read_state(index)
         after = replace(news.state, erased=before.erased)
@@ -148,8 +170,9 @@ def apply(index: sqlite3.Connection, news: News) -> State:
             if known and change.new_text and change.conversation:
                 said = Said(change.position, change.conversation, change.account, change.new_text)
                 put_in(index, numbers, said)
-        for said in news.said:
-            put_in(index, numbers, said)
+        index.execute(_TAKE_APART, (news.said,))
+        for statement in _PUT_IN:
+            index.execute(statement)
         _write_state(index, after)
     return after
 

@@ -2,17 +2,43 @@
 
 The journal is the one source. New messages are found by their position; for texts that changed
 there is a queue, the table ``reindex``, written in the transaction that changes them.
+
+New messages travel from one file to the other as one JSON text, which SQLite makes and takes
+apart: Python's global lock is let go of and taken once for all of them, not for each, and a busy
+server's scheduler hardly notices.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from securechat.store import queries
+from securechat.store.search_text import AS_IT_IS, plain
 
 SEARCHED_KINDS = ("PRIVMSG", "NOTICE")
+
+#: ``plain(text)`` in SQL. Mostly it has nothing to do, and is not called: in JSON, control
+#: characters are escaped.
+PLAIN_TEXT = rf"""
+    CASE
+    WHEN instr(json_quote(text), '\') THEN plain(text)
+    WHEN length(text) = length(CAST(text AS BLOB)) THEN text
+    WHEN text GLOB '*[^{AS_IT_IS}]*' THEN plain(text)
+    ELSE text END
+"""
+_NEW = f"""
+    WITH new AS MATERIALIZED (
+        SELECT position, kind, conversation, account, text FROM events
+        WHERE position > ? ORDER BY position LIMIT ?
+    )
+    SELECT count(*), max(position),
+    json_group_array(json_array(position, conversation, account, {PLAIN_TEXT}))
+    FILTER (WHERE text <> '' AND kind IN {SEARCHED_KINDS!r})
+    FROM new
+"""  # noqa: S608 - constants only
+_NOTHING = "[]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +80,15 @@ class Changed:
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """What an index is to learn next, and the state that it then has."""
+    """What an index is to learn next, and the state that it then has.
+
+    ``said`` are the new messages: JSON, a list of lists of position, conversation, account and
+    text, that as ``plain`` gives it.
+    """
 
     state: State
     changed: Sequence[Changed]
-    said: Sequence[Said]
+    said: str
 
 
 def news(journal: sqlite3.Connection, state: State, limit: int) -> News | None:
@@ -71,23 +101,20 @@ def news(journal: sqlite3.Connection, state: State, limit: int) -> News | None:
     try:
         changed = _changed(journal, state.sequence, limit)
         if len(changed) == limit:
-            return News(replace(state, sequence=changed[-1].sequence), changed, ())
-        rows = journal.execute(
-            "SELECT position, msgid, kind, conversation, account, text FROM events "
-            "WHERE position > ? ORDER BY position LIMIT ?",
-            (state.position, limit),
-        ).fetchall()
+            return News(replace(state, sequence=changed[-1].sequence), changed, _NOTHING)
+        journal.create_function("plain", 1, plain, deterministic=True)
+        count, last, said = journal.execute(_NEW, (state.position, limit)).fetchone()
         after = replace(state, sequence=_last_sequence(journal))
-        if rows:
-            after = replace(after, position=rows[-1][0], msgid=rows[-1][1])
-        if len(rows) < limit:
+        if count:
+            after = replace(after, position=last, msgid=_msgid_at(journal, last))
+        if count < limit:
             # The newest events of all may be gone again.
             tail = queries.last_position(journal)
             if tail > after.position:
                 after = replace(after, position=tail, msgid="")
         if after == state:
             return None
-        return News(after, changed, list(_said(rows)))
+        return News(after, changed, said)
     finally:
         journal.execute("COMMIT")
 
@@ -104,10 +131,9 @@ def _changed(journal: sqlite3.Connection, sequence: int, limit: int) -> list[Cha
     ]
 
 
-def _said(rows: Sequence[tuple[int, str, str, str, str, str]]) -> Iterator[Said]:
-    for position, _, kind, conversation, account, text in rows:
-        if text and kind in SEARCHED_KINDS:
-            yield Said(position, conversation, account, text)
+def _msgid_at(journal: sqlite3.Connection, position: int) -> str:
+    row = journal.execute("SELECT msgid FROM events WHERE position = ?", (position,)).fetchone()
+    return str(row[0])
 
 
 def _last_sequence(journal: sqlite3.Connection) -> int:

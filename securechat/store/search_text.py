@@ -11,6 +11,9 @@ from __future__ import annotations
 import re
 import unicodedata
 
+#: What is a word: letters and digits, in any case and with any accents.
+TOKENIZER = "unicode61 remove_diacritics 2"
+
 WORDS_MAX = 32
 """More words than this are not looked for; no line of the wire needs as many."""
 
@@ -29,6 +32,11 @@ _UNSPACED = re.compile(
     "([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf"
     "\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff])"
 )
+#: Of these characters, as SQLite's ``GLOB`` has a set, ``plain`` changes none: from the space up to
+#: Thai, and from there letters, punctuation and emoji of scripts with spaces.
+AS_IT_IS = " -\u0dff\u1e00-\u2fff\U0001f000-\U0001faff"
+
+_TERM = re.compile(r'"[^"]*"(?: \*)?')
 _PIECES = re.compile(r'"([^"]*)("\*?|$)|([^\s"]+)')
 
 
@@ -57,6 +65,15 @@ def match_of(text: str) -> str:
             begins = end.endswith("*") and letters >= PREFIX_LETTERS_MIN
             terms.append('"{}"{}'.format(phrase.replace('"', ""), " *" if begins else ""))
     return " AND ".join(terms[:WORDS_MAX])
+
+
+def terms_of(match: str) -> tuple[list[str], list[str]]:
+    """Return the words of a ``match_of``, whole ones and beginnings, each as an expression."""
+    whole: list[str] = []
+    beginnings: list[str] = []
+    for term in _TERM.findall(match):
+        (beginnings if term.endswith("*") else whole).append(term)
+    return whole, beginnings
 
 
 def _is_letter(character: str) -> bool:

@@ -69,6 +69,55 @@ async def test_who_answers_a_ping_has_what_was_sent_before_it(
         assert await shown(phone) == ["perhaps", "perhaps too"]
 
 
+@pytest.mark.parametrize("breaks", [1, 3])
+@pytest.mark.parametrize("device", ["phone", ""])
+async def test_a_device_whose_first_sessions_break_off_misses_nothing(
+    folder: Path, autojump_clock: MockClock, breaks: int, device: str
+) -> None:
+    """Nothing is known that it received; so all that came since it first came is shown.
+
+    And, as if it came for the first time, at least the latest messages of each conversation. All
+    sessions without a device's name are one device for direct messages alone.
+    """
+    async with open_house(folder, changes={"replay_messages_max": 3}) as house:
+        bob = await house.login("bob", "draft/chathistory")
+        names = ("#lobby", "alice") if device else ("alice",)
+
+        async def say(*texts: str) -> None:
+            await bob.ask(*[f"PRIVMSG {name} :{text}" for name in names for text in texts])
+
+        await say("a", "b", "c", "d")
+        expected = ["b", "c", "d"]
+        for number in range(breaks):
+            phone = await come(house, "alice", device)
+            assert await shown(phone) == expected * len(names)
+            house.wires[-1].reset()
+            await bob.sync()
+            if number == 0:
+                await say("e")
+                expected = ["c", "d", "e"]
+        await say(*"fghij")
+        phone = await come(house, "alice", device)
+        assert await shown(phone) == [*"efghij"] * len(names)
+        await answer_pings(phone, 40)
+        house.wires[-1].reset()
+        await say("k")
+        phone = await come(house, "alice", device)
+        assert await shown(phone) == ["k"] * len(names)
+
+
+async def test_that_a_device_came_first_is_known_after_a_crash(
+    folder: Path, autojump_clock: MockClock
+) -> None:
+    async with open_house(folder) as house:
+        phone = await come(house, "alice", "phone")
+        await phone.sync()
+        record = await house.store.get(DEVICE_RECORD, "alice phone")
+        assert record is not None
+        assert record.value is not None
+        assert record.value["new"]
+
+
 async def test_an_answer_to_another_ping_shows_nothing(
     folder: Path, autojump_clock: MockClock
 ) -> None:

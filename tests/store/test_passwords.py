@@ -162,7 +162,7 @@ async def test_a_hash_runs_at_low_priority_on_a_thread_of_its_own(
 
 
 async def test_elsewhere_a_hash_just_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("securechat.store.passwords.sys.platform", "darwin")
+    monkeypatch.setattr("securechat.store.runner.sys.platform", "darwin")
     hasher = Hasher(CHEAP, inline)
     assert (await hasher.verify(await hasher.hash(PASSWORD), PASSWORD)).ok
 

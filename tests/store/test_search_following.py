@@ -30,7 +30,20 @@ from securechat.store.contract import Amendment, Entry
 from securechat.store.search_check import disagreements, instances
 from securechat.store.search_source import State
 
-TEXTS = st.sampled_from(["", "one", "two words", "one two three", "drei"])
+TEXTS = st.sampled_from(
+    [
+        *("", "one", "two words", "one two three", "drei", "größer \U0001f600"),
+        # What the index is not given as it is.
+        *(
+            "\x01ACTION waves\x01",
+            "o\x02n\x0fe",
+            "o\rne\ntwo",
+            "\x0304red",
+            "日本語 ไทย",
+            '"o\\ne"',
+        ),
+    ]
+)
 COUNTS = st.integers(1, 5)
 
 

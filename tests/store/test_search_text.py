@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from securechat.store.search_index import make
-from securechat.store.search_text import WORDS_MAX, match_of, plain
+from securechat.store.search_text import AS_IT_IS, WORDS_MAX, match_of, plain
 
 
 @pytest.fixture(scope="module")
@@ -111,3 +111,13 @@ def test_every_text_is_found_by_its_first_word(index: sqlite3.Connection, text: 
 
 def test_more_words_than_anybody_types_are_not_looked_for() -> None:
     assert match_of("word " * 1000).count("AND") == WORDS_MAX - 1
+
+
+def test_what_is_indexed_as_it_is_is_what_plain_leaves_alone() -> None:
+    """SQLite tells by this set which texts need no Python."""
+    letters = iter(AS_IT_IS)
+    ranges = [(first, last) for first, _, last in zip(letters, letters, letters, strict=True)]
+    assert len(ranges) == 3
+    for first, last in ranges:
+        text = "".join(map(chr, range(ord(first), ord(last) + 1)))
+        assert plain(text) == text

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 import trio
@@ -38,14 +39,18 @@ def password_of(name: str) -> str:
     return f"the long password of {name}"
 
 
+# A line has 512 bytes at most, and what does not fit is refused as a whole.
+CAP_REQ_CHARACTERS = 400
+
+
 def login_lines(name: str, caps: str = "", *, password: str | None = None) -> list[str]:
-    """Return what a client sends to log in by SASL."""
+    """Return what a client sends to log in by SASL; many capabilities in several requests."""
     response = encode_plain(name, password_of(name) if password is None else password)
     return [
         "CAP LS 302",
         f"NICK {name}",
         f"USER {name} 0 * :{name.title()}",
-        f"CAP REQ :sasl {caps}".strip(),
+        *(f"CAP REQ :{part}" for part in wrap(f"sasl {caps}", CAP_REQ_CHARACTERS)),
         "AUTHENTICATE PLAIN",
         *(f"AUTHENTICATE {chunk}" for chunk in chunks_of(response)),
         "CAP END",

@@ -25,7 +25,9 @@ from securechat.protocol.modes import PREFIXES
 from securechat.server.directory import Directory
 from securechat.transport.memory import PlainLink
 
-ALL = " ".join(row.name for row in CAPABILITIES if row.name not in {"sasl", "cap-notify"})
+ALL = " ".join(
+    row.name for row in CAPABILITIES if not row.informs and row.name not in {"sasl", "cap-notify"}
+)
 LABELS = "batch labeled-response"
 
 # Who sits where: the account, and the capabilities of that session.
@@ -164,9 +166,15 @@ class Party(AsyncExitStack):
                 lines = login_lines(name, caps)
                 await guest.send("".join(f"{line}\r\n" for line in lines).encode())
                 await guest.read_until(lambda line: line.command in {"376", "422"})
-                if not guest.ended:
-                    self._guests[seat] = guest
-                    await guest.sync()
+                if guest.ended:
+                    account = await self._house.accounts.get(name)
+                    assert account is not None
+                    assert account.suspended(_now_ms()), f"seat {seat} was not let in"
+                    continue
+                asked = {"sasl", *caps.split()}
+                assert guest.books.enabled >= asked, asked - guest.books.enabled
+                self._guests[seat] = guest
+                await guest.sync()
 
     async def take(self, step: Step) -> None:
         """Play one step and check."""
