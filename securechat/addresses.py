@@ -18,6 +18,9 @@ import idna
 
 from securechat.errors import UserError
 
+DEFAULT_PORT = 6697
+"""IRC over TLS (RFC 7194 section 2.1)."""
+
 _HOSTS_FILE = Path("/etc/hosts")
 _IPV6_TABLE = Path("/proc/net/if_inet6")
 

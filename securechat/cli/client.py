@@ -15,10 +15,11 @@ from typing import Unpack
 import click
 import trio
 
+from securechat.addresses import DEFAULT_PORT
 from securechat.cli.common import Program, run, say
 from securechat.cli.searching import Search, SearchOptions, search_options
 from securechat.client.commands import COMMANDS, Wrong, as_channel
-from securechat.client.connection import DEFAULT_PORT, connect
+from securechat.client.connection import connect
 from securechat.client.lines import visible
 from securechat.client.plain import LineMode, Options, Screen
 from securechat.client.stdio import StdStreams, read_first_line

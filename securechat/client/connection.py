@@ -39,6 +39,7 @@ from pathlib import Path
 
 import trio
 
+from securechat.addresses import DEFAULT_PORT
 from securechat.client.channels import Channel
 from securechat.client.core import Core, HistoryJob, Server, Slot
 from securechat.client.errors import HistoryUnavailable, NotSent, SearchFailed
@@ -55,7 +56,6 @@ from securechat.protocol.framing import split_text
 from securechat.protocol.message import Message, format_tags
 from securechat.protocol.names import fold
 
-DEFAULT_PORT = 6697
 SAY_SECONDS_MAX = 60
 JOIN_SECONDS_MAX = 30
 QUIT_SECONDS_MAX = 5

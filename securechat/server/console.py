@@ -18,11 +18,10 @@ import structlog
 import trio
 
 import securechat
-from securechat.addresses import lan_addresses
+from securechat.addresses import DEFAULT_PORT, lan_addresses
 from securechat.certificates import colon_form
 from securechat.config import Settings
 
-DEFAULT_PORT = 6697
 EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not bound
 # A terminal in the hands of another job is looked at again after this long.
 BACKGROUND_SECONDS = 1.0
