@@ -88,6 +88,12 @@ def _canonical_name(text: str) -> str:
     return name
 
 
+def with_port(host: str, port: int) -> str:
+    """Return host and port as people type them: brackets round IPv6, the usual port left out."""
+    shown = f"[{host}]" if ":" in host else host
+    return shown if port == DEFAULT_PORT else f"{shown}:{port}"
+
+
 def own_hosts() -> list[str]:
     """Return what this machine is reached by: loopback first, then its names, then LAN addresses.
 

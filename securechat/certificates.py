@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import truststore
 from cryptography import x509
 
 from securechat.addresses import canonical_host, own_hosts
@@ -62,6 +63,7 @@ __all__ = [
     "fingerprint",
     "load_server_context",
     "make_certificates",
+    "unverified_context",
 ]
 
 ALPN = "irc"  # registered with IANA for IRC over TLS
@@ -317,13 +319,15 @@ def client_context(
     cafile: Path | None = None,
     *,
     cadata: str | bytes | None = None,
+    and_system: bool = False,
     tls_minimum: str = "1.3",
 ) -> ssl.SSLContext:
     """Return a TLS context that verifies a server strictly: chain, dates and host name.
 
     It trusts the certificates of ``cafile`` (PEM) and ``cadata`` (PEM text or DER bytes), and those
-    alone; the system's store when neither is given. A certificate trusted by itself need not be a
-    CA's. Give ``wrap_bio`` a ``server_hostname`` as ``addresses.canonical_host`` spells it.
+    alone; the system's store when neither is given, and beside them with ``and_system``. A
+    certificate trusted by itself need not be a CA's. Give ``wrap_bio`` a ``server_hostname`` as
+    ``addresses.canonical_host`` spells it.
 
     Raises ``CertificateError`` when there is no certificate in what is to be trusted.
     """
@@ -333,7 +337,9 @@ def client_context(
     if cadata is not None and not cadata:  # ssl would take the system's store instead
         raise CertificateError(f"The certificate to be trusted is empty: {remedy}.")
     try:
-        context = ssl.create_default_context(cafile=cafile, cadata=cadata)
+        context = _verifying_context(system=and_system or (cafile is None and cadata is None))
+        if cafile is not None or cadata is not None:
+            context.load_verify_locations(cafile=cafile, cadata=cadata)
     except ssl.SSLError as error:
         what = "The certificate to be trusted" if cafile is None else str(cafile)
         raise CertificateError(f"{what} cannot be used for TLS: {remedy}.") from error
@@ -342,6 +348,26 @@ def client_context(
     context.verify_flags |= ssl.VERIFY_X509_STRICT | ssl.VERIFY_X509_PARTIAL_CHAIN
     context.hostname_checks_common_name = False
     return context
+
+
+def unverified_context() -> ssl.SSLContext:
+    """Return a TLS context for clients that verifies nothing.
+
+    It is for looking at a certificate, and for a peer whose key is checked in another way; TLS
+    proves in any case that the peer has the key of the certificate that it shows.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    _set_common(context, "1.3")
+    return context
+
+
+def _verifying_context(*, system: bool) -> ssl.SSLContext:
+    """Return a context for clients that trusts the system's store, or nothing yet."""
+    if system:
+        return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def _set_common(context: ssl.SSLContext, tls_minimum: str) -> None:

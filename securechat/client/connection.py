@@ -50,7 +50,7 @@ from securechat.client.ownlines import action as as_action
 from securechat.client.reach import Dial, dial_tls
 from securechat.client.state import SEARCH, ClientState
 from securechat.client.timeline import wire_time
-from securechat.client.trust import choose
+from securechat.client.trust import Trust, choose
 from securechat.errors import ConnectionLost
 from securechat.protocol.framing import split_text
 from securechat.protocol.message import Message, format_tags
@@ -339,6 +339,7 @@ async def connect(
     account: str,
     password: str,
     cafile: Path | None = None,
+    trust: Trust | None = None,
     channels: Sequence[str] = (),
     history: int = 0,
     reconnect: bool = True,
@@ -348,17 +349,19 @@ async def connect(
 ) -> AsyncIterator[Client]:
     """Connect, log in, and run the body with the client; take leave after it.
 
-    ``cafile`` is trusted as :func:`securechat.client.trust.choose` says. ``channels`` are joined
-    beside those that the server lets everybody into; where one refuses, ``Failed`` is told.
-    ``history`` is how many earlier messages are told at each channel's joining. ``dial``,
-    ``random`` and ``now`` are seams for tests.
+    ``trust`` decides whom to trust; without it :func:`securechat.client.trust.choose` does, by
+    ``cafile`` and what else :mod:`securechat.client.trust` lists. Nobody is asked.
+
+    ``channels`` are joined beside those that the server lets everybody into; where one refuses,
+    ``Failed`` is told. ``history`` is how many earlier messages are told at each channel's joining.
+    ``dial``, ``random`` and ``now`` are seams for tests.
 
     Raises ``ConnectFailed``, ``TrustError`` or ``LoginRefused``; later ones than the first
     connection's cancel the body. Errors of the body come out as they are.
     """
     if dial is None:
-        trust = choose(cafile)
-        server = Server(host, port, account, password, dial_tls(trust), trust.source)
+        chosen = trust or choose(host, port, cafile)
+        server = Server(host, port, account, password, dial_tls(chosen), chosen)
     else:
         server = Server(host, port, account, password, dial)
     state = ClientState(account, OwnLines(f"{int(random() * 2**32):08x}-"))

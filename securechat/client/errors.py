@@ -17,6 +17,10 @@ class TrustError(UserError):
     """The server's certificate was not accepted; nothing was sent to it."""
 
 
+class UnknownServer(TrustError):
+    """Nothing here vouches for the server: a person may be asked (``trust.probing``)."""
+
+
 class LoginRefused(UserError):
     """The server did not take the name and password, or offers no login. Not tried again."""
 
