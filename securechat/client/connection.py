@@ -31,11 +31,12 @@ point. One that began to listen must go on, or reading stops and the server ends
 from __future__ import annotations
 
 import random as random_module
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 
 import trio
 
@@ -50,6 +51,7 @@ from securechat.client.ownlines import action as as_action
 from securechat.client.reach import Dial, dial_tls
 from securechat.client.state import SEARCH, ClientState
 from securechat.client.timeline import wire_time
+from securechat.client.tokens import Tokens
 from securechat.client.trust import Trust, choose
 from securechat.errors import ConnectionLost
 from securechat.protocol.framing import split_text
@@ -115,7 +117,7 @@ class Saying:
         return Receipt(self._target, tuple(one.msgid for one in delivered), delivered[-1].time)
 
 
-class Client:
+class Client(Tokens):
     """A connected client; iterate over it for its events. Made by ``connect``."""
 
     def __init__(self, core: Core) -> None:
@@ -135,6 +137,11 @@ class Client:
     def channels(self) -> tuple[Channel, ...]:
         """The channels this client is in, in the order they were joined."""
         return tuple(self._core.state.channels)
+
+    @property
+    def offered(self) -> Mapping[str, str]:
+        """The capabilities that the server offers, with their values."""
+        return MappingProxyType(self._core.state.offered)
 
     def is_channel(self, target: str) -> bool:
         """Tell whether a target means a channel rather than a person."""

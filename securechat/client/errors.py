@@ -22,7 +22,22 @@ class UnknownServer(TrustError):
 
 
 class LoginRefused(UserError):
-    """The server did not take the name and password, or offers no login. Not tried again."""
+    """The server did not take the name and password, or offers no login. Not tried again.
+
+    ``code`` is the server's numeric, such as 904 for a wrong password, or empty.
+    """
+
+    def __init__(self, text: str, code: str = "") -> None:
+        super().__init__(text)
+        self.code = code
+
+
+class TokenRefused(UserError):
+    """The server did not make or revoke a device token; ``code`` is that of its FAIL, or empty."""
+
+    def __init__(self, text: str, code: str = "") -> None:
+        super().__init__(text)
+        self.code = code
 
 
 class NotSent(SecureChatError):

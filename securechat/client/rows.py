@@ -216,6 +216,12 @@ def _on_who_end(state: ClientState, message: Message, time: datetime) -> list[Ev
     return [events.WhoReply(time=time, mask=message.params[1], people=people)]
 
 
+def _on_token(state: ClientState, message: Message, time: datetime) -> list[Event]:
+    # A secret: it goes to whoever asked for it, and into no event.
+    state.token_answers.append(tuple(message.params))
+    return []
+
+
 class Row(NamedTuple):
     """How many parameters it needs at least, and what is done with it."""
 
@@ -250,6 +256,7 @@ TABLE: dict[str, Row] = {
     "PART": Row(1, _on_part),
     "PING": Row(1, _on_ping),
     "QUIT": Row(0, _on_quit),
+    "TOKEN": Row(2, _on_token),
     "TOPIC": Row(2, _on_topic),
     "WARN": Row(1, _on_standard_note),
 }

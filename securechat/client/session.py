@@ -79,6 +79,7 @@ class Session:
         Raises ``LoginRefused`` or ``ConnectionLost``.
         """
         self._state.reset()
+        self._state.offered = login.offered
         await self._send(login.start())
         while not self._state.ready:
             data = await self.link.receive()

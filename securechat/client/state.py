@@ -67,6 +67,7 @@ class ClientState:
     timeline: Timeline = field(default_factory=Timeline)
     channels: Channels = field(default_factory=Channels)
     capabilities: set[str] = field(default_factory=set)
+    offered: dict[str, str] = field(default_factory=dict)
     isupport: dict[str, str] = field(default_factory=dict)
     outgoing: list[Message] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
@@ -78,11 +79,14 @@ class ClientState:
     _batches: Batches = field(default_factory=Batches)
     motd: list[str] = field(default_factory=list)
     who: list[events.Person] = field(default_factory=list)
+    token_answers: list[tuple[str, ...]] = field(default_factory=list)
 
     def reset(self) -> None:
         """Begin a new connection. What must survive a break stays."""
         self.channels.clear()
         self.capabilities = set()
+        self.offered = {}
+        self.token_answers.clear()
         self.isupport.clear()
         self.outgoing.clear()
         self.history_of = self.page = None
@@ -240,6 +244,9 @@ class ClientState:
         command = command.upper()
         if command == self._asked:
             self._answer(Page(error=text))
+            return []
+        if command == "TOKEN":
+            self.token_answers.append(("FAIL", code, text))
             return []
         if command in ("PRIVMSG", "NOTICE"):
             self._refused(code, text, tuple(context), command, label)

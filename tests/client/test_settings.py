@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from securechat.client import files
-from securechat.client.profiles import (
+from securechat.client.settings import Interface, Profile, load_settings
+from securechat.client.settings_file import (
     forget_profile,
     remember_profile,
     save_interface,
     suggest_name,
 )
-from securechat.client.settings import Interface, Profile, load_settings
 from securechat.errors import ConfigError, UserError
 
 EVERYTHING = """\
