@@ -36,6 +36,7 @@ from securechat.client.trust import KnownServers, Trust, choose
 from securechat.client.trust.probing import YES, agreed, appraise, question, remembered
 from securechat.errors import ConnectionLost, UserError
 
+TRIES_MAX = 3  # of a password; a server cuts the guessing short, too
 NOTHING = "-"  # as an answer: do not remember a profile
 
 
@@ -91,8 +92,9 @@ class Entry:
         trust = await self._trust()
         token = await self._token()
         secret = token if token is not None else self._password()
-        place = self.place
+        place, tries, inside = self.place, 1, False
         while True:
+            typed = token is None and not self.passwords.given
             try:
                 async with connect(
                     place.host,
@@ -102,12 +104,18 @@ class Entry:
                     trust=trust,
                     **how,
                 ) as client:
-                    await self._settle(client, typed=token is None and not self.passwords.given)
+                    inside = True
+                    await self._settle(client, typed=typed)
                     return await work(client)
             except LoginRefused as error:
-                if token is None or error.code != "904":
+                if error.code != "904" or self.passwords.given:
                     raise
-                await self.store.forget(self._login)
+                if token is not None:
+                    await self.store.forget(self._login)
+                elif inside or tries == TRIES_MAX:
+                    raise
+                else:
+                    tries += 1
                 if not has_terminal():
                     raise
                 say(visible(str(error)))

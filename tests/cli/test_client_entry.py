@@ -47,11 +47,14 @@ def first_run(served: Served, place: str) -> None:
         alice.types("alice\r")
         alice.sees(f"Nothing here vouches for the server at {place}. It shows this:")
         alice.sees(fingerprint(served.pair.der))
-        alice.sees(colon_form(fingerprint(served.pair.der)))
+        alice.sees(colon_form(fingerprint(served.pair.der))[:48])
         alice.sees("Is it the same? (yes/no): ")
         assert served.chat.received == []
         alice.types("yes\r")
         alice.sees("Remembered in ")
+        alice.sees("Password of alice at localhost: ")
+        alice.types("wonderland-rabbid\r")
+        alice.sees("The server does not accept this password for alice.")
         alice.sees("Password of alice at localhost: ")
         alice.types(f"{PASSWORD}\r")
         alice.sees("A device token is kept in ")
@@ -212,6 +215,16 @@ def test_a_server_that_refuses_a_token(served: Served) -> None:
             "No device token is kept, the password is asked for again: There are 20 already."
         )
         alice.sees("#lobby>")
+
+
+def test_a_password_is_asked_for_three_times_at_most(served: Served) -> None:
+    with Person([*served.arguments, "--plain"]) as alice:
+        for _ in range(3):
+            alice.sees("Password of alice at 127.0.0.1: ")
+            alice.types("wonderland-rabbid\r")
+        alice.sees("Error: The server does not accept this password for alice.")
+        alice.leaves_in_order(1)
+    assert passwords_sent(served) == 3
 
 
 def test_scripts_get_no_tokens(served: Served, secret: Path) -> None:

@@ -63,7 +63,7 @@ def question(seen: Seen, now: datetime, complaints: Sequence[str] = ()) -> str:
     place = with_port(seen.host, seen.port)
     rows = [
         ("SHA-256", seen.fingerprint),
-        ("", colon_form(seen.fingerprint)),
+        *(("", half) for half in halves(seen.fingerprint)),
         ("made for", ", ".join(seen.names) or "no name at all"),
         ("subject", seen.subject or "none"),
         ("issued by", "itself" if seen.issuer == seen.subject else seen.issuer or "nobody"),
@@ -81,6 +81,13 @@ def question(seen: Seen, now: datetime, complaints: Sequence[str] = ()) -> str:
         f"With {YES!r} its public key is remembered, and from then on that key alone is trusted.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def halves(fingerprint: str) -> tuple[str, str]:
+    """Return a fingerprint with colons in two lines, which fit a terminal of 80 columns."""
+    text = colon_form(fingerprint)
+    middle = (len(text) + 1) // 2
+    return text[:middle], text[middle:]
 
 
 def notes(seen: Seen, now: datetime) -> list[str]:
