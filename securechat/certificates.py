@@ -113,17 +113,20 @@ def make_certificates(
     days: int = SERVER_DAYS,
     *,
     force: bool = False,
+    keep_key: bool = False,
     new_ca: bool = False,
     now: datetime | None = None,
 ) -> Made:
     """Make a server certificate in the folder ``out``, and the CA that signs it where none is.
 
     ``hosts`` are the names and addresses to cover, ``addresses.own_hosts`` when there are none.
-    ``force`` replaces the server's certificate and key and keeps the CA; ``new_ca`` replaces all
-    four. ``now`` is the wall clock unless given.
+    ``force`` replaces the server's certificate and key and keeps the CA; ``keep_key`` replaces the
+    certificate alone, which clients that remember the key do not notice; ``new_ca`` replaces all
+    four, but for a key that is kept. ``now`` is the wall clock unless given.
 
     Raises ``UserError`` for a host that is none, ``CertificateError`` for files that exist, a CA
-    that cannot sign, and a folder that cannot be written.
+    that cannot sign, a key to be kept that is not there or of no use, and a folder that cannot be
+    written.
     """
     now = now or datetime.now(UTC)
     if not 1 <= days <= SERVER_DAYS_MAX:
@@ -135,7 +138,7 @@ def make_certificates(
     path, key_path = out / "server.pem", out / "server.key"
 
     existing = [str(file) for file in (path, key_path) if os.path.lexists(file)]
-    if existing and not (force or new_ca):
+    if existing and not (force or keep_key or new_ca):
         message = (
             f"This would replace {' and '.join(existing)}: "
             "say --force to renew (the CA stays), or choose another folder with --out."
@@ -143,7 +146,7 @@ def make_certificates(
         raise CertificateError(message)
     old_ca = None if new_ca else _existing_ca(ca_path, ca_key_path, now)
     ca = old_ca or issue_ca(now)
-    server = issue_server(ca, covered, days, now)
+    server = issue_server(ca, covered, days, now, _kept_key(key_path) if keep_key else None)
     before = _hosts_before(path)
 
     # A key goes before its certificate: by the time anybody sees the new one, its key is there.
@@ -194,6 +197,15 @@ def _existing_ca(path: Path, key_path: Path, now: datetime) -> Pair | None:
         raise CertificateError(message)
     check_dates(certificate, path, now, "make a new CA with --new-ca")
     return Pair(certificate, key)
+
+
+def _kept_key(path: Path) -> SigningKey:
+    """Return the server's key, to be gone on with. Raises ``CertificateError``."""
+    remedy = "leave out --keep-key to make a new one"
+    key = read_key(path, remedy)
+    if not isinstance(key, SigningKey):
+        raise CertificateError(f"The key {path} is of no use for a certificate here: {remedy}.")
+    return key
 
 
 def _hosts_before(path: Path) -> tuple[str, ...]:
