@@ -101,7 +101,7 @@ def test_no_to_the_question(served: Served, place: str, nobodys_home: Path) -> N
             alice.leaves_in_order(1)
     with Person([f"alice@{place}"]) as alice:
         alice.sees("(yes/no): ")
-        alice.types("\x03")
+        alice.types("\x04")  # not Ctrl-C, which Python's input() loses just before it reads
         alice.sees("Aborted!")
         alice.leaves_in_order(1)
     assert served.chat.received == []
@@ -148,6 +148,41 @@ def test_another_key_is_refused_until_the_old_one_is_forgotten(
         alice.types("\x04")
         alice.leaves_in_order(0)
     assert run(*arguments).returncode == 0
+
+
+def test_without_a_default_the_account_is_asked_for_and_no_profile_wanted(
+    served: Served, place: str, nobodys_home: Path
+) -> None:
+    with Person(["--plain", "--no-token"]) as alice:
+        alice.sees("Server (HOST or HOST:PORT): ")
+        alice.types("a b\r")
+        alice.sees("is not a host name")
+        alice.sees("Server (HOST or HOST:PORT): ")
+        alice.types(f"alice@{place}\r")
+        alice.sees("(yes/no): ")
+        alice.types("YES\r")
+        alice.sees("Password of alice at localhost: ")
+        alice.types(f"{PASSWORD}\r")
+        alice.sees("Name for this profile (- for none) [localhost]: ")
+        alice.types("-\r")
+        alice.sees("#lobby>")
+        alice.types("\x04")
+        alice.leaves_in_order(0)
+    assert not (nobodys_home / "client.toml").exists()
+
+
+@pytest.mark.parametrize("terminal", ["dumb", "xterm"])
+def test_where_there_is_no_full_screen_it_is_lines(
+    served: Served, secret: Path, terminal: str
+) -> None:
+    """TERM=dumb is what Emacs and screen readers say: no full screen there."""
+    flags = ["--plain"] if terminal == "xterm" else []
+    with Person(
+        [*served.arguments, "--password-file", str(secret), *flags], TERM=terminal
+    ) as alice:
+        alice.sees("#lobby>")
+        alice.types("\x04")
+        alice.leaves_in_order(0)
 
 
 def test_a_revoked_token_leads_back_to_the_password(served: Served, place: str) -> None:
