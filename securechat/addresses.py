@@ -18,6 +18,9 @@ import idna
 
 from securechat.errors import UserError
 
+DEFAULT_PORT = 6697
+"""IRC over TLS (RFC 7194 section 2.1)."""
+
 _HOSTS_FILE = Path("/etc/hosts")
 _IPV6_TABLE = Path("/proc/net/if_inet6")
 
@@ -83,6 +86,12 @@ def _canonical_name(text: str) -> str:
     if not all(_LABEL.fullmatch(label) for label in labels) or labels[-1].isdigit():
         raise UserError(refusal)
     return name
+
+
+def with_port(host: str, port: int) -> str:
+    """Return host and port as people type them: brackets round IPv6, the usual port left out."""
+    shown = f"[{host}]" if ":" in host else host
+    return shown if port == DEFAULT_PORT else f"{shown}:{port}"
 
 
 def own_hosts() -> list[str]:

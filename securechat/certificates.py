@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import truststore
 from cryptography import x509
 
 from securechat.addresses import canonical_host, own_hosts
@@ -62,6 +63,7 @@ __all__ = [
     "fingerprint",
     "load_server_context",
     "make_certificates",
+    "unverified_context",
 ]
 
 ALPN = "irc"  # registered with IANA for IRC over TLS
@@ -111,17 +113,20 @@ def make_certificates(
     days: int = SERVER_DAYS,
     *,
     force: bool = False,
+    keep_key: bool = False,
     new_ca: bool = False,
     now: datetime | None = None,
 ) -> Made:
     """Make a server certificate in the folder ``out``, and the CA that signs it where none is.
 
     ``hosts`` are the names and addresses to cover, ``addresses.own_hosts`` when there are none.
-    ``force`` replaces the server's certificate and key and keeps the CA; ``new_ca`` replaces all
-    four. ``now`` is the wall clock unless given.
+    ``force`` replaces the server's certificate and key and keeps the CA; ``keep_key`` replaces the
+    certificate alone, which clients that remember the key do not notice; ``new_ca`` replaces all
+    four, but for a key that is kept. ``now`` is the wall clock unless given.
 
     Raises ``UserError`` for a host that is none, ``CertificateError`` for files that exist, a CA
-    that cannot sign, and a folder that cannot be written.
+    that cannot sign, a key to be kept that is not there or of no use, and a folder that cannot be
+    written.
     """
     now = now or datetime.now(UTC)
     if not 1 <= days <= SERVER_DAYS_MAX:
@@ -133,7 +138,7 @@ def make_certificates(
     path, key_path = out / "server.pem", out / "server.key"
 
     existing = [str(file) for file in (path, key_path) if os.path.lexists(file)]
-    if existing and not (force or new_ca):
+    if existing and not (force or keep_key or new_ca):
         message = (
             f"This would replace {' and '.join(existing)}: "
             "say --force to renew (the CA stays), or choose another folder with --out."
@@ -141,7 +146,7 @@ def make_certificates(
         raise CertificateError(message)
     old_ca = None if new_ca else _existing_ca(ca_path, ca_key_path, now)
     ca = old_ca or issue_ca(now)
-    server = issue_server(ca, covered, days, now)
+    server = issue_server(ca, covered, days, now, _kept_key(key_path) if keep_key else None)
     before = _hosts_before(path)
 
     # A key goes before its certificate: by the time anybody sees the new one, its key is there.
@@ -192,6 +197,15 @@ def _existing_ca(path: Path, key_path: Path, now: datetime) -> Pair | None:
         raise CertificateError(message)
     check_dates(certificate, path, now, "make a new CA with --new-ca")
     return Pair(certificate, key)
+
+
+def _kept_key(path: Path) -> SigningKey:
+    """Return the server's key, to be gone on with. Raises ``CertificateError``."""
+    remedy = "leave out --keep-key to make a new one"
+    key = read_key(path, remedy)
+    if not isinstance(key, SigningKey):
+        raise CertificateError(f"The key {path} is of no use for a certificate here: {remedy}.")
+    return key
 
 
 def _hosts_before(path: Path) -> tuple[str, ...]:
@@ -317,13 +331,15 @@ def client_context(
     cafile: Path | None = None,
     *,
     cadata: str | bytes | None = None,
+    and_system: bool = False,
     tls_minimum: str = "1.3",
 ) -> ssl.SSLContext:
     """Return a TLS context that verifies a server strictly: chain, dates and host name.
 
     It trusts the certificates of ``cafile`` (PEM) and ``cadata`` (PEM text or DER bytes), and those
-    alone; the system's store when neither is given. A certificate trusted by itself need not be a
-    CA's. Give ``wrap_bio`` a ``server_hostname`` as ``addresses.canonical_host`` spells it.
+    alone; the system's store when neither is given, and beside them with ``and_system``. A
+    certificate trusted by itself need not be a CA's. Give ``wrap_bio`` a ``server_hostname`` as
+    ``addresses.canonical_host`` spells it.
 
     Raises ``CertificateError`` when there is no certificate in what is to be trusted.
     """
@@ -333,7 +349,9 @@ def client_context(
     if cadata is not None and not cadata:  # ssl would take the system's store instead
         raise CertificateError(f"The certificate to be trusted is empty: {remedy}.")
     try:
-        context = ssl.create_default_context(cafile=cafile, cadata=cadata)
+        context = _verifying_context(system=and_system or (cafile is None and cadata is None))
+        if cafile is not None or cadata is not None:
+            context.load_verify_locations(cafile=cafile, cadata=cadata)
     except ssl.SSLError as error:
         what = "The certificate to be trusted" if cafile is None else str(cafile)
         raise CertificateError(f"{what} cannot be used for TLS: {remedy}.") from error
@@ -342,6 +360,26 @@ def client_context(
     context.verify_flags |= ssl.VERIFY_X509_STRICT | ssl.VERIFY_X509_PARTIAL_CHAIN
     context.hostname_checks_common_name = False
     return context
+
+
+def unverified_context() -> ssl.SSLContext:
+    """Return a TLS context for clients that verifies nothing.
+
+    It is for looking at a certificate, and for a peer whose key is checked in another way; TLS
+    proves in any case that the peer has the key of the certificate that it shows.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    _set_common(context, "1.3")
+    return context
+
+
+def _verifying_context(*, system: bool) -> ssl.SSLContext:
+    """Return a context for clients that trusts the system's store, or nothing yet."""
+    if system:
+        return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def _set_common(context: ssl.SSLContext, tls_minimum: str) -> None:

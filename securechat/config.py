@@ -35,7 +35,10 @@ from securechat.protocol.names import CHANNEL_BYTES_MAX, is_channel_name
 from securechat.setting import VARIABLE_PREFIX, Setting, declare
 
 CONFIG_VARIABLE = "SECURECHAT_CONFIG"
-"""Names the file as ``--config`` does: the one ``SECURECHAT_*`` variable that is no setting."""
+"""Names the file as ``--config`` does."""
+
+NO_SETTINGS = frozenset({CONFIG_VARIABLE, "SECURECHAT_CLIENT_CONFIG"})
+"""The ``SECURECHAT_*`` variables that are no settings; the second one is the client's."""
 
 NO_DEADLINE = "never"
 MULTILINE_LINE_BYTES = 320
@@ -320,7 +323,7 @@ def load_settings(
 
     by_variable = {setting.variable: setting for setting in SETTINGS.values()}
     for variable in sorted(environ):
-        if variable.startswith(VARIABLE_PREFIX) and variable != CONFIG_VARIABLE:
+        if variable.startswith(VARIABLE_PREFIX) and variable not in NO_SETTINGS:
             setting = _find(variable, by_variable, variable)
             take(setting.name, setting.parse(environ[variable], variable), variable)
 

@@ -64,12 +64,15 @@ def issue_ca(now: datetime) -> Pair:
     return Pair(certificate, key)
 
 
-def issue_server(ca: Pair, hosts: Sequence[str], days: int, now: datetime) -> Pair:
+def issue_server(
+    ca: Pair, hosts: Sequence[str], days: int, now: datetime, key: SigningKey | None = None
+) -> Pair:
     """Make a server certificate for ``hosts``, spelled as by ``addresses.canonical_host``.
 
     It ends after ``days``, or with its CA where that is sooner. The CA must be valid at ``now``.
+    A ``key`` is the one to go on with; without it there is a new one.
     """
-    key = ec.generate_private_key(ec.SECP256R1())
+    key = key or ec.generate_private_key(ec.SECP256R1())
     begins = max(now - _BACKDATED, ca.certificate.not_valid_before_utc)
     ends = min(now + timedelta(days=days), ca.certificate.not_valid_after_utc)
     certificate = (

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa, x25519
 from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 from tls_in_memory import shake_hands
 
@@ -630,3 +630,35 @@ def test_warnings(out: Path, made: Made) -> None:
     assert "chmod 600" in key_warning
     (expiry_warning,) = certificate_warnings(short.certificate, short.key)
     assert "renew it with securechat-certs --force" in expiry_warning
+
+
+def test_a_renewal_can_keep_the_key(tmp_path: Path) -> None:
+    """Clients that remember the public key (RFC 7469 section 2.4) go on knowing the server."""
+    first = make_certificates(tmp_path, HOSTS)
+    key, before = first.key.read_bytes(), first.fingerprint
+    again = make_certificates(tmp_path, HOSTS, keep_key=True)
+    assert again.renewed
+    assert not again.made_ca
+    assert (again.key.read_bytes(), again.key.stat().st_mode & 0o777) == (key, 0o600)
+    assert again.fingerprint != before
+    load_server_context(again.certificate, again.key)
+    moved = make_certificates(tmp_path, HOSTS, keep_key=True, new_ca=True)
+    assert moved.replaced_ca
+    assert moved.key.read_bytes() == key
+    load_server_context(moved.certificate, moved.key)
+
+
+def test_a_key_to_be_kept_must_be_there_and_of_use(tmp_path: Path) -> None:
+    with pytest.raises(CertificateError, match=r"no private key at .*: leave out --keep-key"):
+        make_certificates(tmp_path, HOSTS, keep_key=True)
+    assert list(tmp_path.iterdir()) == []
+    made = make_certificates(tmp_path, HOSTS)
+    made.key.write_bytes(
+        x25519.X25519PrivateKey.generate().private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    with pytest.raises(CertificateError, match="of no use for a certificate here"):
+        make_certificates(tmp_path, HOSTS, keep_key=True)

@@ -54,18 +54,25 @@ def _check_hosts(
     "--force", is_flag=True, help="Renew the server certificate and its key, and keep the CA."
 )
 @click.option(
+    "--keep-key",
+    is_flag=True,
+    help="Renew the certificate and keep its key: clients that said yes to it do not notice.",
+)
+@click.option(
     "--new-ca",
     is_flag=True,
     help="Replace the CA too: every client needs the new ca.pem afterwards.",
 )
 @click.version_option(__version__, prog_name="securechat-certs")
-def main(out: Path, hosts: tuple[str, ...], days: int, force: bool, new_ca: bool) -> None:
+def main(
+    out: Path, hosts: tuple[str, ...], days: int, force: bool, keep_key: bool, new_ca: bool
+) -> None:
     """Make a private CA and a server certificate that it signs.
 
     The CA is made once and kept; its ca.pem is what clients trust. The server certificate is
-    renewed with --force.
+    renewed with --force, or with --keep-key.
     """
-    made = make_certificates(out, hosts, days, force=force, new_ca=new_ca)
+    made = make_certificates(out, hosts, days, force=force, keep_key=keep_key, new_ca=new_ca)
     click.echo(_report(made, out))
     for warning in made.warnings:
         say(f"Warning: {warning}")

@@ -2,67 +2,37 @@
 
 from __future__ import annotations
 
-import getpass
 import os
-import signal
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Unpack
 
 import click
-import trio
 
-from securechat.cli.common import Program, run, say
+from securechat.cli.client_entry import Entry, Passwords
+from securechat.cli.client_more import COMMANDS
+from securechat.cli.client_place import Address, find_place, parse_address
+from securechat.cli.client_work import full_screen, line_mode, send
+from securechat.cli.common import ProgramWithCommands, run
 from securechat.cli.searching import Search, SearchOptions, search_options
-from securechat.client.commands import COMMANDS, Wrong, as_channel
-from securechat.client.connection import DEFAULT_PORT, connect
+from securechat.client.commands import Wrong, as_channel
+from securechat.client.connection import Client
 from securechat.client.lines import visible
-from securechat.client.plain import LineMode, Options, Screen
-from securechat.client.stdio import StdStreams, read_first_line
-from securechat.errors import UserError
+from securechat.client.plain import Options
+from securechat.client.settings import load_settings
+from securechat.client.settings_file import check_profile_name
+from securechat.client.stdio import StdStreams
+from securechat.errors import ConfigError
 
 HISTORY_SHOWN = 20
-_COMMANDS = tuple(f"/{name}" for name in COMMANDS)
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where to connect and, where it was given, as whom."""
-
-    account: str
-    host: str
-    port: int
-
-
-def parse_address(text: str) -> Address:
-    """Return what ``[ACCOUNT@]HOST[:PORT]`` says. Raises ``click.BadParameter``."""
-    account, at, place = text.rpartition("@")
-    if at and not account:
-        raise click.BadParameter(f"{text!r} has no account before the @.")
-    if place.startswith("["):
-        host, bracket, port = place[1:].partition("]")
-        if not bracket or (port and not port.startswith(":")):
-            raise click.BadParameter(f"{text!r}: write an IPv6 address as [ADDRESS]:PORT.")
-        port = port[1:]
-        missing = place.endswith(":")
-    else:
-        host, colon, port = place.partition(":")
-        if ":" in port:
-            raise click.BadParameter(f"{text!r}: write an IPv6 address in brackets, as [{place}].")
-        missing = bool(colon) and not port
-    if not host:
-        raise click.BadParameter(f"{text!r} names no host.")
-    if missing or (port and not (port.isascii() and port.isdecimal() and 0 < int(port) < 65536)):
-        raise click.BadParameter(f"{text!r}: the port is a number from 1 to 65535.")
-    return Address(account, host, int(port) if port else DEFAULT_PORT)
-
-
-def _address(context: click.Context, parameter: click.Parameter, value: str) -> Address:
+def _address(
+    context: click.Context, parameter: click.Parameter, value: str | None
+) -> Address | None:
     del context, parameter
-    return parse_address(value)
+    return parse_address(value) if value is not None else None
 
 
 def _channel(context: click.Context, parameter: click.Parameter, value: str | None) -> str:
@@ -73,18 +43,42 @@ def _channel(context: click.Context, parameter: click.Parameter, value: str | No
         raise click.BadParameter(str(error)) from error
 
 
-@click.command(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("address", metavar="[ACCOUNT@]HOST[:PORT]", callback=_address)
+def _profile_name(context: click.Context, parameter: click.Parameter, value: str | None) -> str:
+    del context, parameter
+    try:
+        return check_profile_name(value) if value is not None else ""
+    except ConfigError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+@click.command(cls=ProgramWithCommands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("address", metavar="[[ACCOUNT@]HOST[:PORT]]", required=False, callback=_address)
+@click.option(
+    "--profile", metavar="NAME", callback=_profile_name, help="Use this profile of client.toml."
+)
+@click.option(
+    "--remember",
+    metavar="NAME",
+    callback=_profile_name,
+    help="Remember server and account as this profile.",
+)
 @click.option(
     "--ca",
     "cafile",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Trust the certificates in FILE, and no others. Without it: certs/ca.pem in the current "
-    "folder if there is one, otherwise this machine's own store.",
+    help="Trust the certificates in FILE, and no others. Without it: what you said yes to before, "
+    "then certs/ca.pem in the current folder and this machine's own store, then your yes.",
 )
 @click.option(
     "--channel", metavar="NAME", callback=_channel, help="Join this channel and talk there."
+)
+@click.option(
+    "--send",
+    "sending",
+    nargs=2,
+    metavar="TARGET TEXT",
+    help="Say TEXT in a channel or to a person, wait for the receipt, and leave.",
 )
 @click.option("--plain", is_flag=True, help="Lines only, no full screen.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each event.")
@@ -95,148 +89,93 @@ def _channel(context: click.Context, parameter: click.Parameter, value: str | No
     metavar="FILE",
     help="The first line of FILE is the password.",
 )
+@click.option("--no-token", is_flag=True, help="Neither use nor ask for a device token.")
 @search_options
 @click.version_option(package_name="securechat")
 def main(
-    address: Address,
+    address: Address | None,
+    profile: str,
+    remember: str,
     cafile: Path | None,
     channel: str,
+    sending: tuple[str, str] | None,
     plain: bool,
     as_json: bool,
     password_stdin: bool,
     password_file: Path | None,
+    no_token: bool,
     **searching: Unpack[SearchOptions],
 ) -> None:
     """Chat on a SecureChat server.
+
+    Without an address it is the default profile; the first time, everything is asked for. The
+    account is the one before the @, or your login name.
 
     At a terminal, type what you want to say, or /help. Otherwise every line of standard input is
     said, and at its end the program waits for the server's receipts and leaves:
 
         echo done | securechat-client alice@chat.example --password-file secret
 
-    With --search, nothing is said: what was found is printed.
-
-    The account is the one before the @, or your login name. The exit status is 0 when everything
-    was said and stored, 1 when something failed, 2 for wrong usage.
+    With --send, one thing is said; with --search, nothing: what was found is printed. The exit
+    status is 0 when everything was said and stored, 1 when something failed, 2 for wrong usage.
     """
-    del plain  # the line mode is the only one so far
     if password_stdin and password_file:
         raise click.UsageError("--password-stdin and --password-file exclude each other.")
     search = Search.of(searching)
-    account = address.account or _login_name()
-    password = _password(account, address.host, password_stdin, password_file)
+    if sending is not None and (search is not None or channel):
+        raise click.UsageError("--send goes with neither --search nor --channel.")
+    passwords = Passwords(password_stdin, password_file)
+    at_terminal = sys.stdin.isatty() and not as_json
+    settings = load_settings()
+    asks = at_terminal and sys.stderr.isatty() and not passwords.given
+    entry = Entry(
+        place=find_place(address, profile, cafile, settings, asks=asks),
+        settings=settings,
+        passwords=passwords,
+        asks=asks,
+        tokens=settings.tokens and not no_token,
+        remember=remember,
+    )
     options = Options(channel=channel, json=as_json)
-    terminal = sys.stdin.isatty() and sys.stdout.isatty() and not as_json
+    terminal = at_terminal and sys.stdout.isatty()
 
     async def chat() -> bool:
         if search is not None:
-            return await _search(address, account, password, cafile, search, as_json)
-        return await _chat(address, account, password, cafile, options, terminal)
+            return await entry.run(_searching(search, as_json), reconnect=False)
+        if sending is not None:
+            target, text = sending
+            return await entry.run(
+                lambda client: send(client, target, text, as_json=as_json), reconnect=False
+            )
+        channels = entry.place.channels
+        if terminal and not plain and os.environ.get("TERM", "dumb") != "dumb":
+            return await entry.run(
+                lambda client: full_screen(client, options),
+                channels=channels,
+                history=HISTORY_SHOWN,
+            )
+        return await entry.run(
+            lambda client: line_mode(client, options, terminal=terminal),
+            channels=channels,
+            history=HISTORY_SHOWN if terminal else 0,
+        )
 
     try:
         done = run(chat)
+    except click.UsageError:
+        raise
     except click.ClickException as error:
         # What a server says may be part of the sentence.
         raise click.ClickException(visible(error.message)) from error
     sys.exit(0 if done else 1)
 
 
-def _login_name() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError, ImportError) as error:
-        raise click.UsageError("Say as whom to connect: ACCOUNT@HOST.") from error
+main.commands.update(COMMANDS)
 
 
-def _password(account: str, host: str, from_stdin: bool, file: Path | None) -> str:
-    if from_stdin:
-        return read_first_line()
-    if file is not None:
-        if file.stat().st_mode & 0o077:
-            say(f"Warning: others on this machine can read {file}; chmod 600 {file} mends that.")
-        with file.open(encoding="utf-8") as lines:
-            password = lines.readline().rstrip("\r\n")
-        if not password:
-            raise UserError(f"There is no password in {file}: it must be the first line.")
-        return password
-    if not sys.stdin.isatty() and not _has_terminal():
-        raise click.UsageError(
-            "There is no terminal to ask for the password on: use --password-file or "
-            "--password-stdin."
-        )
-    return getpass.getpass(f"Password of {account} at {host}: ")
-
-
-def _has_terminal() -> bool:
-    try:
-        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
-    except OSError:
-        return False
-    return True
-
-
-async def _search(
-    address: Address,
-    account: str,
-    password: str,
-    cafile: Path | None,
-    search: Search,
-    as_json: bool,
-) -> bool:
-    """Connect, show what is found, and leave."""
-    async with connect(
-        address.host,
-        address.port,
-        account=account,
-        password=password,
-        cafile=cafile,
-        reconnect=False,
-    ) as client:
+def _searching(search: Search, as_json: bool) -> Callable[[Client], Awaitable[bool]]:
+    async def work(client: Client) -> bool:
         await search.run(client, StdStreams(), json=as_json)
-    return True
+        return True
 
-
-async def _chat(
-    address: Address,
-    account: str,
-    password: str,
-    cafile: Path | None,
-    options: Options,
-    terminal: bool,
-) -> bool:
-    """Connect and run the line mode; return whether everything asked for was done."""
-    async with connect(
-        address.host,
-        address.port,
-        account=account,
-        password=password,
-        cafile=cafile,
-        history=HISTORY_SHOWN if terminal else 0,
-    ) as client:
-        screen: Screen
-        if terminal:
-            # prompt_toolkit is slow to load, and a script has no use for it.
-            from securechat.client.terminal import Terminal  # noqa: PLC0415 - pipes need none
-
-            prompt = Terminal(lambda: visible(mode.current), lambda: [*_COMMANDS, *mode.nicks])
-            screen = prompt
-        else:
-            screen = StdStreams()
-        mode = LineMode(client, screen, options, lambda: datetime.now(UTC))
-        done = False
-        async with trio.open_nursery() as nursery:
-            if terminal:
-                nursery.start_soon(prompt.run)
-                nursery.start_soon(_on_signals, prompt.leave)
-            else:
-                nursery.start_soon(_on_signals, nursery.cancel_scope.cancel)
-            done = await mode.run()
-            nursery.cancel_scope.cancel()
-    return done
-
-
-async def _on_signals(leave: Callable[[], None]) -> None:
-    """Leave when somebody asks the process to end."""
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
-        async for _ in signals:
-            leave()
+    return work

@@ -70,6 +70,42 @@ class Program(click.Command):
             return super().invoke(ctx)
 
 
+class ProgramWithCommands(Program):
+    """A program with arguments of its own, and commands where the first word is the name of one.
+
+    click's groups take their own arguments before a command's name, which does not go with an
+    argument that may be left out. ``--help`` lists the commands after the options.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.commands: dict[str, click.Command] = {}
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        command = self.commands.get(args[0]) if args else None
+        if command is None:
+            return super().make_context(info_name, args, parent, **extra)
+        return command.make_context(f"{info_name} {args[0]}", args[1:], parent, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        if ctx.command is not self:
+            with one_sentence():
+                return ctx.command.invoke(ctx)
+        return super().invoke(ctx)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        rows = [(name, command.get_short_help_str(60)) for name, command in self.commands.items()]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+        super().format_epilog(ctx, formatter)
+
+
 class ProgramGroup(click.Group):
     """A group of commands whose failures are one sentence each."""
 

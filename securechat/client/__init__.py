@@ -5,7 +5,6 @@
 
 from securechat.client import errors, events
 from securechat.client.connection import Client, connect
-from securechat.client.profiles import Token
 from securechat.client.reading import ConversationInfo
 from securechat.client.speech import Receipt, Saying
 
@@ -14,7 +13,6 @@ __all__ = [
     "ConversationInfo",
     "Receipt",
     "Saying",
-    "Token",
     "connect",
     "errors",
     "events",

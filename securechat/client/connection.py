@@ -42,6 +42,7 @@ from types import MappingProxyType
 
 import trio
 
+from securechat.addresses import DEFAULT_PORT
 from securechat.client.about_messages import AboutMessages
 from securechat.client.channels import Channel, Member
 from securechat.client.core import Core, Server
@@ -53,17 +54,17 @@ from securechat.client.reach import Dial, dial_tls
 from securechat.client.reading import Reading
 from securechat.client.speech import Speech
 from securechat.client.state import ClientState
-from securechat.client.trust import choose
+from securechat.client.tokens import Tokens
+from securechat.client.trust import Trust, choose
 from securechat.errors import ConnectionLost
 from securechat.protocol.message import Message
 from securechat.protocol.names import fold
 
-DEFAULT_PORT = 6697
 JOIN_SECONDS_MAX = 30
 QUIT_SECONDS_MAX = 5
 
 
-class Client(Speech, AboutMessages, Reading, Profiles):
+class Client(Speech, AboutMessages, Reading, Profiles, Tokens):
     """A connected client; iterate over it for its events. Made by ``connect``."""
 
     def __init__(self, core: Core) -> None:
@@ -225,6 +226,7 @@ async def connect(
     account: str,
     password: str,
     cafile: Path | None = None,
+    trust: Trust | None = None,
     channels: Sequence[str] = (),
     history: int = 0,
     reconnect: bool = True,
@@ -234,17 +236,19 @@ async def connect(
 ) -> AsyncIterator[Client]:
     """Connect, log in, and run the body with the client; take leave after it.
 
-    ``cafile`` is trusted as :func:`securechat.client.trust.choose` says. ``channels`` are joined
-    beside those that the server lets everybody into; where one refuses, ``Failed`` is told.
-    ``history`` is how many earlier messages are told at each channel's joining. ``dial``,
-    ``random`` and ``now`` are seams for tests.
+    ``trust`` decides whom to trust; without it :func:`securechat.client.trust.choose` does, by
+    ``cafile`` and what else :mod:`securechat.client.trust` lists. Nobody is asked.
+
+    ``channels`` are joined beside those that the server lets everybody into; where one refuses,
+    ``Failed`` is told. ``history`` is how many earlier messages are told at each channel's joining.
+    ``dial``, ``random`` and ``now`` are seams for tests.
 
     Raises ``ConnectFailed``, ``TrustError`` or ``LoginRefused``; later ones than the first
     connection's cancel the body. Errors of the body come out as they are.
     """
     if dial is None:
-        trust = choose(cafile)
-        server = Server(host, port, account, password, dial_tls(trust), trust.source)
+        chosen = trust or choose(host, port, cafile)
+        server = Server(host, port, account, password, dial_tls(chosen), chosen)
     else:
         server = Server(host, port, account, password, dial)
     state = ClientState(account, OwnLines(f"{int(random() * 2**32):08x}-"))

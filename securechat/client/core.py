@@ -34,6 +34,7 @@ from securechat.client.reach import Dial, reach
 from securechat.client.session import Session
 from securechat.client.state import ClientState
 from securechat.client.timeline import wire_time
+from securechat.client.trust import Trust
 from securechat.errors import ConnectionLost, MessageError, UserError
 from securechat.protocol.message import Message
 from securechat.protocol.names import fold
@@ -53,14 +54,14 @@ _JOIN_REFUSALS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Where to connect, as whom, and how; ``vouching`` names what its certificate is checked by."""
+    """Where to connect, as whom, and how; ``trust`` is what the dial verifies by."""
 
     host: str
     port: int
     account: str
     password: str = field(repr=False)
     dial: Dial
-    vouching: str = "memory"
+    trust: Trust | None = None
 
 
 class Core:
@@ -108,7 +109,7 @@ class Core:
         ``LoginRefused`` for what will not.
         """
         server = self.server
-        link = await reach(server.dial, server.host, server.port, server.vouching)
+        link = await reach(server.dial, server.host, server.port, server.trust)
         session = Session(link, self.state, self.told, self.now)
         try:
             self.told([events.Connected(

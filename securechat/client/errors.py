@@ -17,8 +17,19 @@ class TrustError(UserError):
     """The server's certificate was not accepted; nothing was sent to it."""
 
 
+class UnknownServer(TrustError):
+    """Nothing here vouches for the server: a person may be asked (``trust.probing``)."""
+
+
 class LoginRefused(UserError):
-    """The server did not take the name and password, or offers no login. Not tried again."""
+    """The server did not take the name and password, or offers no login. Not tried again.
+
+    ``code`` is the server's numeric, such as 904 for a wrong password, or empty.
+    """
+
+    def __init__(self, text: str, code: str = "") -> None:
+        super().__init__(text)
+        self.code = code
 
 
 class NotSent(SecureChatError):
@@ -87,6 +98,10 @@ class RedactRefused(Refused):
 
 class ReactionRefused(Refused):
     """The server did not take a reaction."""
+
+
+class TokenRefused(Refused):
+    """The server did not make or revoke a device token."""
 
 
 class NotOffered(Refused):

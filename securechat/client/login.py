@@ -49,6 +49,7 @@ WANTED = (
 # How many bytes of names one CAP REQ has: its answer repeats them, and is a line too.
 _REQUEST_BYTES_MAX = 350
 
+TOKEN_PREFIX = "sct_"  # noqa: S105 - how a device token begins, in place of a password
 _REFUSALS = frozenset(
     numeric.code
     for numeric in (
@@ -109,7 +110,7 @@ class Login:
                     raise LoginRefused("The server let us in without a login: it is no SecureChat.")
                 self.done = True
             case "904":
-                raise LoginRefused(self._wrong_password(message))
+                raise LoginRefused(self._wrong_password(message), "904")
             case "ERROR":
                 raise ConnectionLost(_text(message) or "The server closed the connection.")
             case "FAIL":
@@ -151,6 +152,11 @@ class Login:
         said = _text(message)
         usual = replies.ERR_SASLFAIL.text
         more = f" The server says: {said}." if said and said != usual else ""
+        if self.password.startswith(TOKEN_PREFIX):
+            return (
+                f"The server does not accept the token of this device for {self.account} any "
+                f"more: log in by the password.{more}"
+            )
         return f"The server does not accept this password for {self.account}.{more}"
 
 

@@ -7,13 +7,12 @@ The functions are pure. They follow the IRCv3 drafts ``metadata`` and ``read-mar
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from securechat.client import events
-from securechat.client.errors import NotOffered, Refused
+from securechat.client.errors import NotOffered
 from securechat.client.events import Event, UnreadCounted
 from securechat.client.timeline import read_time
 from securechat.errors import ConnectionLost
@@ -25,18 +24,6 @@ if TYPE_CHECKING:
     from securechat.client.state import ClientState
 
 _UNREAD = "securechat.internal/unread"
-_TOKENS = "securechat.internal/tokens"
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """A password for one program: ``id`` is for showing, ``secret`` is what logs in.
-
-    The server tells the secret this once, and keeps none.
-    """
-
-    id: str
-    secret: str = field(repr=False)
 
 
 def told_profile(
@@ -130,25 +117,6 @@ class Profiles:
         gone = [core.watched.pop(fold(nick)) for nick in nicks if fold(nick) in core.watched]
         if gone and core.session is not None:
             core.session.post(Message("MONITOR", ("-", ",".join(gone))))
-
-    async def add_token(self, name: str) -> Token:
-        """Make a password for one program or device, by which it logs in as this account.
-
-        Raises ``NotOffered`` where the server has no tokens, ``Refused``, or ``NoAnswer``; after
-        the last, look whether one was made. Keep the secret where nobody else reads it.
-        """
-        core = self._core
-        if core.session is not None and _TOKENS not in core.state.offered:
-            raise NotOffered("TOKEN", "tokens")
-        answer = await core.ask(Message("TOKEN", ("ADD", name)))
-        for message in answer:
-            if (
-                message.command == "TOKEN"
-                and message.params[:1] == ("ADD",)
-                and (len(message.params) > 2)
-            ):
-                return Token(message.params[1], message.params[-1])
-        raise Refused("TOKEN", "The server did not tell the new token.", "NO_TOKEN")
 
     def _needs_metadata(self) -> None:
         core = self._core

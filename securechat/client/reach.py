@@ -13,7 +13,6 @@ from securechat.client.trust import Trust, explain
 from securechat.errors import ConnectionLost, HandshakeFailed
 from securechat.transport import sockets
 from securechat.transport.base import Link
-from securechat.transport.tls import TLSLink
 
 Dial: TypeAlias = Callable[[str, int], Awaitable[Link]]
 """Connects to host and port and returns a link whose handshake is not made yet."""
@@ -25,17 +24,17 @@ def dial_tls(trust: Trust) -> Dial:
     """Return how servers are reached in earnest: TCP, and TLS that verifies by ``trust``."""
 
     async def dial(host: str, port: int) -> Link:
-        name = canonical_host(host)
+        canonical_host(host)  # what can be no host is not looked up either
         wire = await sockets.connect(host, port)
-        return TLSLink.client(wire, trust.context, name)
+        return trust.link(wire, host, port)
 
     return dial
 
 
-async def reach(dial: Dial, host: str, port: int, vouching: str) -> Link:
+async def reach(dial: Dial, host: str, port: int, trust: Trust | None) -> Link:
     """Return a link to the server over which bytes may be sent: its certificate was verified.
 
-    ``vouching`` names, in words, what certificates are checked by.
+    ``trust`` is what the dial verifies by, for the words of a refusal.
     Raises ``TrustError`` where it was refused, and ``ConnectFailed`` for everything that may be
     better another time.
     """
@@ -44,7 +43,7 @@ async def reach(dial: Dial, host: str, port: int, vouching: str) -> Link:
             return await _open(dial, host, port)
     except HandshakeFailed as error:
         if error.verify_code is not None:
-            raise explain(host, error, vouching) from error
+            raise explain(host, error, trust) from error
         raise ConnectFailed(
             f"No TLS connection to {host} port {port}: {error}. Is it a SecureChat server?"
         ) from error

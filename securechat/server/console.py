@@ -18,11 +18,10 @@ import structlog
 import trio
 
 import securechat
-from securechat.addresses import lan_addresses
+from securechat.addresses import lan_addresses, with_port
 from securechat.certificates import colon_form
 from securechat.config import Settings
 
-DEFAULT_PORT = 6697
 EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not bound
 # A terminal in the hands of another job is looked at again after this long.
 BACKGROUND_SECONDS = 1.0
@@ -57,8 +56,8 @@ def banner(
     name = account or "NAME"
     ca = settings.cert.with_name("ca.pem")
     rows = [
-        ("this machine", ", ".join(_with_port(host, port) for host in here)),
-        ("the network", ", ".join(_with_port(host, port) for host in elsewhere)),
+        ("this machine", ", ".join(with_port(host, port) for host in here)),
+        ("the network", ", ".join(with_port(host, port) for host in elsewhere)),
         ("certificate", f"valid until {expires:%Y-%m-%d}"),
         ("  SHA-256", fingerprint),
         ("", colon_form(fingerprint)),
@@ -80,14 +79,9 @@ def banner(
 
 
 def _client_command(programs: str, name: str, host: str, port: int, ca: Path) -> str:
-    words = [f"{programs}securechat-client", f"{name}@{_with_port(host, port)}"]
+    words = [f"{programs}securechat-client", f"{name}@{with_port(host, port)}"]
     known = ca == Path("certs/ca.pem")
     return shlex.join(words if known else [*words, "--ca", str(ca)])
-
-
-def _with_port(host: str, port: int) -> str:
-    shown = f"[{host}]" if ":" in host else host
-    return shown if port == DEFAULT_PORT else f"{shown}:{port}"
 
 
 async def read_console(announce: Callable[[str], object]) -> None:

@@ -2,119 +2,31 @@
 
 from __future__ import annotations
 
-import fcntl
 import getpass
-import io
 import json
 import os
-import pty
-import select
 import signal
-import ssl
 import subprocess
-import sys
-import termios
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self
 
 import click
 import pytest
-import trio
-import trustme
 from click.testing import CliRunner
-from support.fake_server import FakeServer
+from support.client_program import PASSWORD, PROGRAM, Person, Served, run
 
-from securechat.cli import client as cli
-from securechat.cli.client import Address, main, parse_address
+from securechat.cli import client_entry, client_work
+from securechat.cli.client import main
+from securechat.cli.client_entry import Entry
+from securechat.cli.client_place import Address, parse_address
 from securechat.client.stdio import StdStreams
-from securechat.errors import ConnectionLost, HandshakeFailed
-from securechat.transport import sockets
-from securechat.transport.tls import TLSLink
-
-PASSWORD = "wonderland-rabbit"
-PROGRAM = [sys.executable, "-c", "from securechat.cli.client import main; main()"]
-
-
-class Served:
-    """A server on loopback TLS, in a thread of its own; ``call`` runs a function there."""
-
-    def __init__(self, folder: Path) -> None:
-        self.chat = FakeServer(alice=PASSWORD, bob="x")
-        self.folder = folder
-        self.port = 0
-        self._ready = threading.Event()
-        self._token: trio.lowlevel.TrioToken | None = None
-        self._scope: trio.CancelScope | None = None
-        self._thread = threading.Thread(target=trio.run, args=(self._run,), daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        assert self._ready.wait(10)
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        assert self._scope is not None
-        self.call(self._scope.cancel)
-        self._thread.join(10)
-        assert not self._thread.is_alive()
-
-    def call(self, function: Callable[..., Any], *arguments: object) -> Any:
-        assert self._token is not None
-        return trio.from_thread.run_sync(function, *arguments, trio_token=self._token)
-
-    async def _run(self) -> None:
-        ca = trustme.CA()
-        ca.cert_pem.write_to_path(str(self.folder / "ca.pem"))
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        ca.issue_cert("127.0.0.1").configure_cert(context)
-
-        async def serve(wire: sockets.SocketWire, address: str) -> None:
-            link = TLSLink.server(wire, context)
-            try:
-                await self.chat.serve(link)
-            except (HandshakeFailed, ConnectionLost):
-                pass  # the client did not like the certificate
-
-        listeners = await sockets.listen(["127.0.0.1"], 0)
-        self.port = listeners[0].socket.getsockname()[1]
-        with trio.CancelScope() as self._scope:
-            async with trio.open_nursery() as nursery:
-                await nursery.start(sockets.serve, listeners, serve, nursery)
-                self._token = trio.lowlevel.current_trio_token()
-                self._ready.set()
-
-    @property
-    def arguments(self) -> list[str]:
-        return [f"alice@127.0.0.1:{self.port}", "--ca", str(self.folder / "ca.pem")]
+from securechat.errors import UserError
 
 
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[Served]:
     with Served(tmp_path) as running:
         yield running
-
-
-@pytest.fixture
-def secret(tmp_path: Path) -> Path:
-    path = tmp_path / "secret"
-    path.touch(0o600)
-    path.write_text(f"{PASSWORD}\n")
-    return path
-
-
-def run(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*PROGRAM, *arguments],
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=30,
-        start_new_session=True,  # without a controlling terminal
-        check=False,
-    )
 
 
 # --- arguments ---------------------------------------------------------------------------------
@@ -183,11 +95,11 @@ def test_the_login_name_is_the_account_unless_given(
 ) -> None:
     accounts: list[str] = []
 
-    async def chat(address: Address, account: str, *rest: object) -> bool:
-        accounts.append(account)
+    async def chat(entry: Entry, *rest: object, **more: object) -> bool:
+        accounts.append(entry.place.account)
         return True
 
-    monkeypatch.setattr(cli, "_chat", chat)
+    monkeypatch.setattr(Entry, "run", chat)
     monkeypatch.setattr(getpass, "getuser", lambda: "robin")
     runner = CliRunner()
     assert runner.invoke(main, ["h", "--password-file", str(secret)]).exit_code == 0
@@ -201,20 +113,26 @@ def test_the_login_name_is_the_account_unless_given(
     assert accounts == ["robin"]
 
 
-def test_password_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    passwords: list[str] = []
+@pytest.fixture
+def passwords(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return where the passwords go that would be sent; no connection is made."""
+    out: list[str] = []
 
-    async def chat(address: Address, account: str, password: str, *rest: object) -> bool:
-        passwords.append(password)
-        return True
+    def connect(*place: object, password: str, **how: object) -> None:
+        out.append(password)
+        raise UserError("That is far enough.")
 
-    monkeypatch.setattr(cli, "_chat", chat)
+    monkeypatch.setattr(client_entry, "connect", connect)
+    return out
+
+
+def test_password_files(passwords: list[str], tmp_path: Path) -> None:
     open_to_all = tmp_path / "open"
     open_to_all.write_text("pass word \r\nsecond line\n")
     open_to_all.chmod(0o644)
     runner = CliRunner()
     result = runner.invoke(main, ["a@h", "--password-file", str(open_to_all)])
-    assert result.exit_code == 0
+    assert "far enough" in result.stderr
     assert f"chmod 600 {open_to_all}" in result.stderr
     assert passwords == ["pass word "]
     empty = tmp_path / "empty"
@@ -223,20 +141,19 @@ def test_password_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
     assert (result.exit_code, "no password in" in result.stderr) == (1, True)
 
 
-def test_the_password_is_asked_for_on_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_password_is_asked_for_on_the_terminal(
+    passwords: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked: list[str] = []
 
     def ask(prompt: str) -> str:
         asked.append(prompt)
         return "typed"
 
-    async def chat(address: Address, account: str, password: str, *rest: object) -> bool:
-        return password == "typed"
-
-    monkeypatch.setattr(cli, "_chat", chat)
     monkeypatch.setattr(getpass, "getpass", ask)
     monkeypatch.setattr(os, "open", lambda *arguments: os.dup(0))
-    assert CliRunner().invoke(main, ["alice@h"]).exit_code == 0
+    assert "far enough" in CliRunner().invoke(main, ["alice@h"]).stderr
+    assert passwords == ["typed"]
     assert asked == ["Password of alice at h: "]
 
 
@@ -270,7 +187,7 @@ def test_in_this_process(
     out = tmp_path / "out"
     with lines.open() as stdin, out.open("w") as stdout:
         streams = StdStreams(stdin.fileno(), stdout.fileno())
-        monkeypatch.setattr(cli, "StdStreams", lambda: streams)
+        monkeypatch.setattr(client_work, "StdStreams", lambda: streams)
         result = CliRunner().invoke(
             main, [*served.arguments, "--channel", "dev", "--password-file", str(secret)]
         )
@@ -342,68 +259,10 @@ def test_signals_end_it_without_a_word(served: Served, secret: Path, number: int
 # --- a terminal --------------------------------------------------------------------------------
 
 
-class Person:
-    """Somebody at a pseudo-terminal on which the program runs."""
-
-    def __init__(self, arguments: list[str]) -> None:
-        self.leader, follower = pty.openpty()
-        self.follower = follower
-        self.modes = termios.tcgetattr(follower)
-        environment = {**os.environ, "TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1"}
-        self.process = subprocess.Popen(
-            [*PROGRAM, *arguments],
-            stdin=follower,
-            stdout=follower,
-            stderr=follower,
-            env=environment,
-            start_new_session=True,
-            preexec_fn=lambda: take_over(follower),  # noqa: PLW1509
-        )
-        self.seen = io.StringIO()
-        self.unseen = ""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.process.kill()
-        self.process.wait()
-        os.close(self.leader)
-        os.close(self.follower)
-
-    def types(self, text: str) -> None:
-        os.write(self.leader, text.encode())
-
-    def sees(self, text: str) -> None:
-        """Read the screen until this shows up, after what was seen before."""
-        deadline = time.monotonic() + 20
-        while text not in self.unseen:
-            ready, _, _ = select.select([self.leader], [], [], deadline - time.monotonic())
-            assert ready, f"{text!r} did not come; only {self.unseen!r}"
-            try:
-                piece = os.read(self.leader, 65536).decode(errors="replace")
-            except OSError:  # EIO: the program has ended
-                piece = ""
-            assert piece, f"{text!r} did not come; only {self.unseen!r}"
-            self.unseen += piece
-            self.seen.write(piece)
-        self.unseen = self.unseen.partition(text)[2]
-
-    def leaves_in_order(self, status: int) -> None:
-        """The program ends, and the terminal is as it was."""
-        assert self.process.wait(20) == status
-        assert termios.tcgetattr(self.follower) == self.modes
-
-
-def take_over(terminal: int) -> None:
-    """Make it the controlling terminal of this new session."""
-    fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
-
-
 def test_a_conversation_at_a_terminal(served: Served) -> None:
     """The password is not shown, what comes in does not tear what is typed, Ctrl-D leaves."""
     served.chat.keep("bob", "#lobby", "said yesterday")
-    with Person(served.arguments) as alice:
+    with Person([*served.arguments, "--plain"]) as alice:
         alice.sees("Password of alice at 127.0.0.1: ")
         alice.types(f"{PASSWORD}\r")
         alice.sees("<bob> said yesterday")
@@ -425,7 +284,7 @@ def test_a_conversation_at_a_terminal(served: Served) -> None:
 
 @pytest.mark.parametrize("how", ["/quit\r", "\x03", signal.SIGTERM, signal.SIGINT])
 def test_leaving_puts_the_terminal_back(served: Served, secret: Path, how: str | int) -> None:
-    with Person([*served.arguments, "--password-file", str(secret)]) as alice:
+    with Person([*served.arguments, "--plain", "--password-file", str(secret)]) as alice:
         alice.sees("#lobby>")
         if isinstance(how, str):
             alice.types(how)
@@ -435,7 +294,7 @@ def test_leaving_puts_the_terminal_back(served: Served, secret: Path, how: str |
 
 
 def test_a_login_that_ends_puts_the_terminal_back(served: Served, secret: Path) -> None:
-    with Person([*served.arguments, "--password-file", str(secret)]) as alice:
+    with Person([*served.arguments, "--plain", "--password-file", str(secret)]) as alice:
         alice.sees("#lobby>")
         served.chat.accounts["alice"] = "changed meanwhile"
         served.call(served.chat.break_all_gently)
@@ -444,7 +303,7 @@ def test_a_login_that_ends_puts_the_terminal_back(served: Served, secret: Path) 
 
 
 def test_a_hangup_ends_it(served: Served, secret: Path) -> None:
-    alice = Person([*served.arguments, "--password-file", str(secret)])
+    alice = Person(["--plain", *served.arguments, "--password-file", str(secret)])
     alice.sees("#lobby>")
     alice.process.send_signal(signal.SIGHUP)
     os.close(alice.leader)

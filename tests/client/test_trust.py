@@ -9,7 +9,7 @@ import ssl
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -23,7 +23,7 @@ from securechat.client import events
 from securechat.client.connection import connect
 from securechat.client.errors import ConnectFailed, LoginRefused, TrustError
 from securechat.client.reach import REACH_SECONDS_MAX, reach
-from securechat.client.trust import choose, explain
+from securechat.client.trust import KnownServer, KnownServers, Trust, choose, explain
 from securechat.errors import CertificateError, ConnectionLost, HandshakeFailed, UserError
 from securechat.transport import sockets
 from securechat.transport.base import Link
@@ -31,6 +31,7 @@ from securechat.transport.memory import PlainLink, memory_wires
 from securechat.transport.tls import TLSLink
 
 PASSWORD = "wonderland-rabbit"
+KNOWN = KnownServer("chat.example", 6697, "ab" * 32, date(2026, 11, 28))
 LONG_AGO = datetime.now(UTC) - timedelta(days=400)
 
 
@@ -188,47 +189,68 @@ async def test_a_server_that_does_not_shake_hands(autojump_clock: MockClock) -> 
         return Silent(ours)
 
     with pytest.raises(ConnectFailed, match=f"No answer from h port 1 in {REACH_SECONDS_MAX} s"):
-        await reach(dial, "h", 1, "")
+        await reach(dial, "h", 1, None)
     assert theirs.recv(1) == b""
 
 
 # --- the choice --------------------------------------------------------------------------------
 
 
-def test_the_ca_in_the_current_folder_is_trusted_without_asking(tmp_path: Path) -> None:
-    make_certificates(tmp_path / "certs", hosts=["localhost"])
-    trust = choose(folder=tmp_path)
-    assert trust.cafile == tmp_path / "certs" / "ca.pem"
+def choose_here(folder: Path, cafile: Path | None = None) -> Trust:
+    return choose("chat.example", 6697, cafile, folder=folder)
+
+
+def test_ca_decides_alone_even_about_a_remembered_server(tmp_path: Path) -> None:
+    made = make_certificates(tmp_path / "certs", hosts=["localhost"])
+    KnownServers().remember(KNOWN)
+    trust = choose_here(tmp_path, made.ca)
+    assert (trust.pins, trust.final, trust.source) == ((), True, str(made.ca))
     assert len(trust.context.get_ca_certs()) == 1
-    other = choose(tmp_path / "certs" / "server.pem", folder=tmp_path)
-    assert other.source == str(tmp_path / "certs" / "server.pem")
+
+
+def test_then_a_remembered_server(tmp_path: Path) -> None:
+    make_certificates(tmp_path / "certs", hosts=["localhost"])
+    KnownServers().remember(KNOWN)
+    trust = choose("CHAT.example.", 6697, folder=tmp_path)
+    assert (trust.pins, trust.final) == ((KNOWN,), True)
+    assert choose("chat.example", 7000, folder=tmp_path).pins == ()
+
+
+def test_then_the_ca_in_the_current_folder_beside_the_systems_store(tmp_path: Path) -> None:
+    made = make_certificates(tmp_path / "certs", hosts=["localhost"])
+    trust = choose_here(tmp_path)
+    assert (trust.cafile, trust.final) == (made.ca, False)
+    assert trust.source == f"{made.ca} or this machine's own store"
 
 
 def test_otherwise_the_systems_store(tmp_path: Path) -> None:
-    trust = choose(folder=tmp_path)
-    assert trust.cafile is None
+    trust = choose_here(tmp_path)
+    assert (trust.cafile, trust.final) == (None, False)
     assert trust.source == "this machine's own store"
     assert trust.context.verify_mode is ssl.CERT_REQUIRED
 
 
 def test_the_context_is_strict(tmp_path: Path) -> None:
-    context = choose(folder=tmp_path).context
-    assert context.verify_flags & ssl.VERIFY_X509_STRICT
-    assert context.minimum_version is ssl.TLSVersion.TLSv1_3
-    assert context.check_hostname
-    assert not context.hostname_checks_common_name
+    made = make_certificates(tmp_path / "made", hosts=["localhost"])
+    for trust in (choose_here(tmp_path), choose_here(tmp_path, made.ca)):
+        context = trust.context
+        assert context.verify_flags & ssl.VERIFY_X509_STRICT
+        assert context.verify_flags & ssl.VERIFY_X509_PARTIAL_CHAIN
+        assert context.minimum_version is ssl.TLSVersion.TLSv1_3
+        assert context.check_hostname
+        assert not context.hostname_checks_common_name
 
 
 def test_a_file_without_a_certificate(tmp_path: Path) -> None:
     with tempfile.NamedTemporaryFile(dir=tmp_path) as empty, pytest.raises(CertificateError):
-        choose(Path(empty.name))
+        choose_here(tmp_path, Path(empty.name))
     with pytest.raises(CertificateError):
-        choose(tmp_path / "missing.pem")
+        choose_here(tmp_path, tmp_path / "missing.pem")
 
 
-def test_other_faults_of_a_certificate_are_named() -> None:
+def test_other_faults_of_a_certificate_are_named(tmp_path: Path) -> None:
     failure = HandshakeFailed(
         "certificate verify failed", verify_code=26, verify_message="unsuitable certificate purpose"
     )
-    said = str(explain("h", failure, "ca.pem"))
+    said = str(explain("h", failure, choose_here(tmp_path)))
     assert "the certificate of h is not acceptable (unsuitable certificate purpose)" in said

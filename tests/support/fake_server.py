@@ -1,9 +1,9 @@
 """A small server for tests of the client: written from the specifications, all in memory.
 
 It speaks just enough: CAP, SASL PLAIN, the burst, JOIN, PART, PRIVMSG, NOTICE, TOPIC, NAMES, WHO,
-AWAY, CHATHISTORY (LATEST, BEFORE, AFTER, TARGETS), SEARCH, PING and QUIT. Its clock is a counter:
-every message is a millisecond later than the one before. Tests change its attributes to make it
-behave badly, and break its connections.
+AWAY, CHATHISTORY (LATEST, BEFORE, AFTER, TARGETS), SEARCH, TOKEN (ADD, REVOKE), PING and QUIT. Its
+clock is a counter: every message is a millisecond later than the one before. Tests change its
+attributes to make it behave badly, and break its connections.
 """
 
 from __future__ import annotations
@@ -73,6 +73,8 @@ class FakeServer:
         self.sessions: list[FakeSession] = []
         self.members: dict[str, set[str]] = {"#lobby": set()}
         self.topics: dict[str, str] = {}
+        self.tokens: dict[str, tuple[str, str]] = {}  # the account and the token, by id
+        self.token_names: list[str] = []
         self.history_max = 100
         self.received: list[str] = []
         self.logins = 0
@@ -94,6 +96,12 @@ class FakeServer:
             return PlainLink(ours)
 
         return dial
+
+    def answer_labelled(self, command: str, line: str) -> None:
+        """Answer every such command by this line, with its label (IRCv3 ``labeled-response``)."""
+        self.refuse = lambda message: (
+            f"@label={message.tags['label']} {line}" if message.command == command else None
+        )
 
     def say(self, sender: str, target: str, text: str, command: str = "PRIVMSG") -> Kept:
         """Somebody says something: it is kept and delivered."""
@@ -156,6 +164,7 @@ class FakeSession:
     _wire: MemoryWire | None
     account: str = ""
     welcomed: bool = False
+    token: bool = False  # it logged in by one
     is_sender: bool = False
     batches: int = 0
     closing: bool = False
@@ -231,7 +240,8 @@ class FakeSession:
             self.send("AUTHENTICATE +")
             return
         _, account, password = base64.b64decode(message.params[0]).decode().split("\0")
-        if self.server.accounts.get(account) != password:
+        self.token = (account, password) in self.server.tokens.values()
+        if not self.token and self.server.accounts.get(account) != password:
             self.reply("904", "SASL authentication failed")
             return
         self.account = account
@@ -374,6 +384,26 @@ class FakeSession:
             if wanted["text"] in row.text:
                 self.send(row.line(batch=reference))
         self.send(f":fake.example BATCH -{reference}")
+
+    def on_token(self, message: Message) -> None:
+        """SecureChat's own, as docs/protocol.md has it."""
+        label = message.tags.get("label")
+        start = f"@label={label} " if label else ""
+        match message.params:
+            case ("ADD", _) if self.token:
+                self.send(f"{start}FAIL TOKEN NEED_PASSWORD ADD :This session logged in by a token")
+            case ("ADD", name):
+                number = f"{len(self.server.token_names):08x}"
+                self.server.token_names.append(name)
+                secret = "sct_" + number.rjust(43, "A")
+                self.server.tokens[number] = (self.account, secret)
+                self.send(f"{start}:fake.example TOKEN ADD {number} device :{secret}")
+            case ("REVOKE", number) if number in self.server.tokens:
+                _, secret = self.server.tokens.pop(number)
+                self.send(f"{start}:fake.example TOKEN REVOKE {number}")
+                self.closing = self.token
+            case _:
+                self.send(f"{start}FAIL TOKEN NO_SUCH_TOKEN REVOKE :You have no token with this id")
 
     def compare(self, row: Kept, selector: str) -> int:
         kind, _, value = selector.partition("=")
