@@ -138,7 +138,7 @@ def violations(
     for stretch in stretches:
         found += _of_stretch(index, stretch)
     for saying in sayings:
-        found += _of_saying(journal, saying)
+        found += _of_saying(index, saying)
     return found
 
 
@@ -224,10 +224,13 @@ def _bounds(index: _Journal, stretch: Stretch, places: Sequence[int]) -> tuple[i
     return low, high
 
 
-def _of_saying(journal: Sequence[Stored], saying: Saying) -> Iterator[str]:
+def _of_saying(index: _Journal, saying: Saying) -> Iterator[str]:
+    known = index.by_msgid.get(saying.msgid)
+    if known is not None and _is_removed(index, known.event):
+        return
     found = [
         stored.event
-        for stored in journal
+        for stored in index.events
         if stored.event.kind in SAID
         and stored.event.conversation == saying.conversation
         and stored.event.account == fold(saying.by)
