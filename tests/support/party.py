@@ -16,16 +16,15 @@ from typing import Any
 
 import trio
 from support.bookkeeper import Bookkeeper, Line
-from support.house import MODERN, House, login_lines, open_house
+from support.house import EVERYTHING, MODERN, House, login_lines, open_house
 from trio.testing import wait_all_tasks_blocked
 
 from securechat.errors import ConnectionLost
-from securechat.protocol.capabilities import CAPABILITIES
 from securechat.protocol.modes import PREFIXES
 from securechat.server.directory import Directory
 from securechat.transport.memory import PlainLink
 
-ALL = " ".join(row.name for row in CAPABILITIES if row.name not in {"sasl", "cap-notify"})
+ALL = EVERYTHING
 LABELS = "batch labeled-response"
 
 # Who sits where: the account, and the capabilities of that session.
@@ -164,6 +163,10 @@ class Party(AsyncExitStack):
                 lines = login_lines(name, caps)
                 await guest.send("".join(f"{line}\r\n" for line in lines).encode())
                 await guest.read_until(lambda line: line.command in {"376", "422"})
+                account = await self._house.accounts.get(name)
+                assert account is not None
+                suspended = account.suspended(_now_ms()) is not None
+                assert guest.ended == suspended, f"{name} in seat {seat} could not log in"
                 if not guest.ended:
                     self._guests[seat] = guest
                     await guest.sync()
