@@ -250,7 +250,12 @@ def test_bounds_that_nobody_can_know() -> None:
     """A connection that was cut: it ends somewhere, and between its ends nothing is missing."""
     world = World()
     cut = Stretch("erin", "live", "#lobby", seen(2, 3, 5), after=None, until=None)
-    assert violations(world.journal, stretches=[cut, replace(cut, seen=[])]) == []
+    nothing = replace(cut, seen=[])
+    open_end = replace(cut, seen=seen(5, 6, 7, 9), until="")
+    assert violations(world.journal, stretches=[cut, nothing, open_end]) == []
+    assert violations(world.journal, stretches=[replace(nothing, until="")]) == []
+    [missed] = violations(world.journal, stretches=[replace(open_end, seen=seen(5, 6, 7))])
+    assert "missed m09" in missed
     [missed] = violations(world.journal, stretches=[replace(cut, seen=seen(2, 5))])
     assert "missed m03" in missed
 

@@ -213,12 +213,13 @@ def _of_stretch(index: _Journal, stretch: Stretch) -> Iterator[str]:
             yield f"{who} missed {event.msgid} ({event.kind} by {event.account}: {event.text!r})"
 
 
-def _bounds(index: _Journal, stretch: Stretch, places: Sequence[int]) -> tuple[int, float]:
+def _bounds(index: _Journal, stretch: Stretch, places: Sequence[int]) -> tuple[float, float]:
     """Return behind which position a stretch begins, and the last that belongs to it."""
-    low = index.by_msgid[stretch.after].position if stretch.after else 0
+    low: float = index.by_msgid[stretch.after].position if stretch.after else 0
     high: float = index.by_msgid[stretch.until].position if stretch.until else float("inf")
     if stretch.after is None:
-        low = min(places, default=0) - 1
+        # Of a stretch whose first event nobody knows, and that has none, nothing is expected.
+        low = min(places) - 1 if places else high
     if stretch.until is None:
         high = max(places, default=low)
     return low, high
