@@ -21,7 +21,8 @@ import pytest
 import trio
 from structlog.testing import capture_logs
 from support.house import House, open_house
-from support.observers import DEVICE_CAPS, MODERN_CAPS, PAGE, Observer, Ours, Reader, journal_of
+from support.observers import DEVICE_CAPS, MODERN_CAPS, PAGE, Observer, Reader, journal_of
+from support.ours import Ours
 from support.party import START_MS
 from support.promises import Seen, Stretch, violations
 from trio._core import _run
