@@ -10,13 +10,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from textwrap import wrap
 from typing import Any
 
 import trio
 
 from securechat.config import Settings
+from securechat.protocol.capabilities import CAPABILITIES
 from securechat.protocol.framing import BadLine, LineBuffer
+from securechat.protocol.replies import in_lines
 from securechat.protocol.sasl import chunks_of, encode_plain
 from securechat.server.commands.table import dispatch
 from securechat.server.connection import Dispatch, serve_link
@@ -30,8 +31,13 @@ from securechat.store.sqlite import SQLiteStore, open_store
 from securechat.transport.memory import MemoryWire, PlainLink, memory_wires
 
 PATIENCE_SECONDS = 60
+CAP_REQ_BYTES_MAX = 400
 CHEAP = Profile("cheap", time_cost=1, memory_kib=8, parallelism=1)
 MODERN = "account-tag batch echo-message message-tags server-time"
+EVERYTHING = " ".join(
+    row.name for row in CAPABILITIES if row.name not in {"sasl", "cap-notify"} and not row.informs
+)
+"""All capabilities that a client may ask for beside ``sasl`` (``cap-notify`` it has by itself)."""
 
 
 def password_of(name: str) -> str:
@@ -39,18 +45,17 @@ def password_of(name: str) -> str:
     return f"the long password of {name}"
 
 
-# A line has 512 bytes at most, and what does not fit is refused as a whole.
-CAP_REQ_CHARACTERS = 400
-
-
-def login_lines(name: str, caps: str = "", *, password: str | None = None) -> list[str]:
-    """Return what a client sends to log in by SASL; many capabilities in several requests."""
-    response = encode_plain(name, password_of(name) if password is None else password)
+def login_lines(
+    name: str, caps: str = "", *, password: str | None = None, device: str = ""
+) -> list[str]:
+    """Return what a client sends to log in by SASL; ``device`` is the client's own name."""
+    account = f"{name}@{device}" if device else name
+    response = encode_plain(account, password_of(name) if password is None else password)
     return [
         "CAP LS 302",
         f"NICK {name}",
         f"USER {name} 0 * :{name.title()}",
-        *(f"CAP REQ :{part}" for part in wrap(f"sasl {caps}", CAP_REQ_CHARACTERS)),
+        *(f"CAP REQ :{line}" for line in in_lines(["sasl", *caps.split()], CAP_REQ_BYTES_MAX)),
         "AUTHENTICATE PLAIN",
         *(f"AUTHENTICATE {chunk}" for chunk in chunks_of(response)),
         "CAP END",

@@ -16,18 +16,15 @@ from typing import Any
 
 import trio
 from support.bookkeeper import Bookkeeper, Line
-from support.house import MODERN, House, login_lines, open_house
+from support.house import EVERYTHING, MODERN, House, login_lines, open_house
 from trio.testing import wait_all_tasks_blocked
 
 from securechat.errors import ConnectionLost
-from securechat.protocol.capabilities import CAPABILITIES
 from securechat.protocol.modes import PREFIXES
 from securechat.server.directory import Directory
 from securechat.transport.memory import PlainLink
 
-ALL = " ".join(
-    row.name for row in CAPABILITIES if not row.informs and row.name not in {"sasl", "cap-notify"}
-)
+ALL = EVERYTHING
 LABELS = "batch labeled-response"
 
 # Who sits where: the account, and the capabilities of that session.
@@ -166,10 +163,11 @@ class Party(AsyncExitStack):
                 lines = login_lines(name, caps)
                 await guest.send("".join(f"{line}\r\n" for line in lines).encode())
                 await guest.read_until(lambda line: line.command in {"376", "422"})
+                account = await self._house.accounts.get(name)
+                assert account is not None
+                suspended = account.suspended(_now_ms()) is not None
+                assert guest.ended == suspended, f"{name} in seat {seat} could not log in"
                 if guest.ended:
-                    account = await self._house.accounts.get(name)
-                    assert account is not None
-                    assert account.suspended(_now_ms()), f"seat {seat} was not let in"
                     continue
                 asked = {"sasl", *caps.split()}
                 assert guest.books.enabled >= asked, asked - guest.books.enabled
