@@ -119,7 +119,6 @@ def main(
     The account is the one before the @, or your login name. The exit status is 0 when everything
     was said and stored, 1 when something failed, 2 for wrong usage.
     """
-    del plain  # the line mode is the only one so far
     if password_stdin and password_file:
         raise click.UsageError("--password-stdin and --password-file exclude each other.")
     search = Search.of(searching)
@@ -127,10 +126,13 @@ def main(
     password = _password(account, address.host, password_stdin, password_file)
     options = Options(channel=channel, json=as_json)
     terminal = sys.stdin.isatty() and sys.stdout.isatty() and not as_json
+    full_screen = terminal and not plain and os.environ.get("TERM", "dumb") != "dumb"
 
     async def chat() -> bool:
         if search is not None:
             return await _search(address, account, password, cafile, search, as_json)
+        if full_screen:
+            return await _full_screen(address, account, password, cafile, options)
         return await _chat(address, account, password, cafile, options, terminal)
 
     try:
@@ -194,6 +196,24 @@ async def _search(
     ) as client:
         await search.run(client, StdStreams(), json=as_json)
     return True
+
+
+async def _full_screen(
+    address: Address, account: str, password: str, cafile: Path | None, options: Options
+) -> bool:
+    """Connect and run the full screen until its person leaves."""
+    # urwid is slow to load, and nobody else has a use for it.
+    from securechat.client.tui import run_full_screen  # noqa: PLC0415
+
+    async with connect(
+        address.host,
+        address.port,
+        account=account,
+        password=password,
+        cafile=cafile,
+        channels=[options.channel] if options.channel else (),
+    ) as client:
+        return await run_full_screen(client, channel=options.channel)
 
 
 async def _chat(

@@ -1,0 +1,135 @@
+"""The whole screen as one urwid widget: the panels side by side, and what lies over them.
+
+It asks every panel for rows and makes one canvas of them. What does not fit folds away: the
+members first, then the list of conversations, then everything but the input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import urwid
+
+from securechat.client.tui import memberlist, sidebar, statusbar
+from securechat.client.tui.draw import Block, Row, canvas, stack
+from securechat.client.tui.entries import Look
+from securechat.client.tui.inputline import InputLine
+from securechat.client.tui.logview import LogView
+from securechat.client.tui.memberlist import MemberList
+from securechat.client.tui.model import Model
+from securechat.client.tui.overlays import Overlay
+from securechat.client.tui.palette import Palette
+from securechat.client.tui.sidebar import Sidebar
+
+_AIRY_FROM = 30
+
+
+class View(urwid.Widget):
+    """The screen. ``on_key`` and ``on_mouse`` get what is typed and clicked."""
+
+    _sizing = frozenset([urwid.BOX])
+    _selectable = True
+    no_cache = ["render"]  # noqa: RUF012 - urwid's own way to say it
+
+    def __init__(
+        self,
+        model: Model,
+        palette: Palette,
+        *,
+        on_key: Callable[[str], None],
+        on_mouse: Callable[[str, int, int, int], None],
+        clock: Callable[[], float],
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        time_format: str = "%H:%M",
+        member_list: str = "auto",
+    ) -> None:
+        super().__init__()
+        self.model = model
+        self.palette = palette
+        self.log = LogView()
+        self.sidebar = Sidebar()
+        self.members = MemberList()
+        self.input = InputLine()
+        self.overlay: Overlay | None = None
+        self.hint = ""
+        self.member_list = member_list
+        self.show_sidebar = True
+        self.size = (80, 24)
+        self.log_top = 0
+        self.log_left = 0
+        self._on_key = on_key
+        self._on_mouse = on_mouse
+        self._clock = clock
+        self._now = now
+        self._time_format = time_format
+
+    def keypress(self, size: tuple[int, int], key: str) -> None:  # type: ignore[override]
+        self._on_key(key)
+
+    def mouse_event(  # type: ignore[override]
+        self, size: tuple[int, int], event: str, button: int, col: int, row: int, focus: bool
+    ) -> bool:
+        self._on_mouse(event, button, col, row)
+        return True
+
+    def render(self, size: tuple[int, int], focus: bool = False) -> urwid.Canvas:  # type: ignore[override]
+        columns, height = self.size = size
+        side = sidebar.width(columns) if self.show_sidebar else 0
+        conversation = self.model.here
+        people = memberlist.width(columns, self.member_list)
+        if conversation.kind != "channel":
+            people = 0
+        panels: list[Block] = []
+        if side:
+            panels.append(self.sidebar.block(self.model, side, height))
+        self.log_left = side
+        panels.append(self._main(columns - side - people, height, side=side, people=people))
+        if people:
+            panels.append(self.members.block(self.model, conversation, people, height))
+        whole = canvas(panels, height, self.palette.attribute)
+        if self.overlay is None:
+            return whole
+        block, left, top = self.overlay.place(columns, height)
+        if not block.rows or not block.width:
+            return whole
+        over = canvas([block], len(block.rows), self.palette.attribute)
+        return urwid.CanvasOverlay(over, whole, left, top)
+
+    def _main(self, columns: int, height: int, *, side: int, people: int) -> Block:
+        now = self._clock()
+        conversation = self.model.here
+        typed = self.input.block(conversation, columns, max(min(height // 3, 8), 1))
+        blocks = [typed]
+        left = height - len(typed.rows)
+        if left >= 2:
+            row = statusbar.status(
+                self.model, conversation, columns, now, sidebar=bool(side), hint=self.hint
+            )
+            blocks.append(Block([row], columns, "log"))
+            left -= 1
+        banner = statusbar.banner(self.model, columns, now)
+        if banner is not None and left >= 3:
+            blocks.insert(0, Block([banner], columns, "banner"))
+            left -= 1
+        head: list[Row] = []
+        if left >= 4:
+            head = [
+                statusbar.header(self.model, conversation, columns, members=bool(people)),
+            ]
+            if left >= 12:
+                head.append(Row(()))
+            left -= len(head)
+        look = Look(
+            columns,
+            self._now().astimezone().date(),
+            self.model.nick,
+            self._time_format,
+            airy=height >= _AIRY_FROM,
+        )
+        rows = self.log.rows(conversation, look, left)
+        self.log_top = len(head)
+        pill = statusbar.pill(self.model, self.log, conversation, columns)
+        if pill is not None and rows:
+            rows[-1] = pill
+        return stack(Block([*head, *rows], columns, "log"), *blocks)
