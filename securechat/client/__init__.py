@@ -4,6 +4,18 @@
 """
 
 from securechat.client import errors, events
-from securechat.client.connection import Client, Receipt, Saying, connect
+from securechat.client.connection import Client, connect
+from securechat.client.profiles import Token
+from securechat.client.reading import ConversationInfo
+from securechat.client.speech import Receipt, Saying
 
-__all__ = ["Client", "Receipt", "Saying", "connect", "errors", "events"]
+__all__ = [
+    "Client",
+    "ConversationInfo",
+    "Receipt",
+    "Saying",
+    "Token",
+    "connect",
+    "errors",
+    "events",
+]

@@ -12,21 +12,22 @@ that does not know it leaves these to the next live message.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 import trio
 
 from securechat.client.errors import HistoryUnavailable
-from securechat.client.events import CaughtUp, Event, HistoryGap, Said
+from securechat.client.events import CaughtUp, Change, Event, HistoryGap, Said
 from securechat.client.session import Session
-from securechat.client.state import ClientState
+from securechat.client.state import ClientState, Page
 from securechat.client.timeline import wire_time
 from securechat.protocol.message import Message
 from securechat.protocol.names import fold
 
 JOIN_SECONDS_MAX = 20
 TARGETS_MAX = 100
+PAGES_MAX = 100  # requests that one call may become
 _FOREVER = "timestamp=2999-12-31T23:59:59.999Z"
 
 
@@ -75,15 +76,39 @@ class CatchUp:
 
         The channel is held since it was joined. Raises ``ConnectionLost``.
         """
-        request = ("LATEST", name, "*", str(min(limit, self._limit)))
         try:
             if self._limit:
-                page = await self._session.ask_history(Message("CHATHISTORY", request), name)
+                page = await self._gather("LATEST", name, "*", limit)
                 if not self._is_all_live(name, page.messages):
-                    self._tell(name, page.messages)
+                    self._tell(name, page)
         except HistoryUnavailable as error:
             self._gap(name, str(error))
         self._emit([*self._state.timeline.release(name)])
+
+    async def messages(self, which: str, name: str, place: str, limit: int) -> tuple[Said, ...]:
+        """Return ``limit`` messages of a conversation, on one side of a place or around it.
+
+        Raises ``HistoryUnavailable`` and ``ConnectionLost``.
+        """
+        return (await self._gather(which, name, place, limit)).messages
+
+    async def _gather(self, which: str, name: str, place: str, limit: int) -> Page:
+        """Return messages, in as many requests as it takes: other events stand between them."""
+        found: tuple[Said, ...] = ()
+        changes: dict[str, Sequence[Change]] = {}
+        for _ in range(PAGES_MAX):
+            asked = min(limit, self._limit)
+            request = Message("CHATHISTORY", (which, name, place, str(asked)))
+            page = await self._session.ask_history(request, name)
+            changes.update(page.changes)
+            forward = which == "AFTER"
+            found = found + page.messages if forward else page.messages + found
+            end = page.last if forward else page.first
+            if which == "AROUND" or len(found) >= limit or page.count < asked or not end:
+                break
+            which, place = ("AFTER" if forward else "BEFORE"), f"msgid={end}"
+        kept = found[:limit] if which == "AFTER" else found[-limit:]
+        return Page(kept, changes)
 
     def _is_all_live(self, name: str, saids: tuple[Said, ...]) -> bool:
         """Tell whether a page begins after what came live, as when much is said meanwhile.
@@ -107,7 +132,7 @@ class CatchUp:
             page = await self._session.ask_history(Message("CHATHISTORY", request), "*")
         except HistoryUnavailable:
             return
-        for name in page.targets:
+        for name, _ in page.targets:
             if not self._state.is_channel(name):
                 self._state.timeline.open(name, since)
         if len(page.targets) >= TARGETS_MAX:
@@ -135,20 +160,30 @@ class CatchUp:
                 )
             if state.channels.get(name) is None:
                 raise HistoryUnavailable("The server did not let us in again")
-        while (conversation := state.timeline.get(name)) is not None:
-            request = ("AFTER", name, conversation.anchor, str(self._limit))
+        conversation = state.timeline.get(name)
+        if conversation is None:
+            return
+        anchor = conversation.early_anchor if state.tells_changes else conversation.anchor
+        while state.timeline.get(name) is not None:
+            request = ("AFTER", name, anchor, str(self._limit))
             page = await self._session.ask_history(Message("CHATHISTORY", request), name)
-            met = self._tell(name, page.messages)
-            if met or conversation.anchor == request[2]:
+            met = self._tell(name, page)
+            before, anchor = anchor, f"msgid={page.last}" if page.last else anchor
+            if met or anchor == before:
                 return
 
-    def _tell(self, name: str, saids: tuple[Said, ...]) -> bool:
+    def _tell(self, name: str, page: Page) -> bool:
         """Tell a page; return whether it reached what came live."""
         if self._state.timeline.get(name) is None:
             return True
-        told, met = self._state.timeline.page(name, saids)
+        told, met = self._state.timeline.page(
+            name,
+            page.messages,
+            page.changes,
+            whole="draft/event-playback" in self._state.capabilities,
+        )
         for said in told:
-            if said.own:
+            if isinstance(said, Said) and said.own:
                 delivered = self._state.lines.found(said)
                 if delivered is not None:
                     self._state.outcomes.append(delivered)

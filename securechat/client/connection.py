@@ -23,6 +23,9 @@ What is promised, on a server that keeps history (IRCv3 ``chathistory``):
 2.  ``say`` returns when the server has stored the line. What it raises tells whether the line is
     certainly not stored, or unknown; :mod:`~securechat.client.ownlines` says how it is found out.
 3.  Lines go out in the order in which they were said, also those said during a break.
+4.  What is done to messages (edits, redactions, reactions) is told too, also what was done during
+    a break to the last :data:`~securechat.client.timeline.LOOK_BACK` messages told of each
+    conversation.
 
 A program that only talks need not listen: events that nobody ever asked for are dropped at some
 point. One that began to listen must go on, or reading stops and the server ends the connection.
@@ -33,89 +36,33 @@ from __future__ import annotations
 import random as random_module
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import trio
 
+from securechat.client.about_messages import AboutMessages
 from securechat.client.channels import Channel
-from securechat.client.core import Core, HistoryJob, Server, Slot
-from securechat.client.errors import HistoryUnavailable, NotSent, SearchFailed
-from securechat.client.events import Event, Said
+from securechat.client.core import Core, Server
+from securechat.client.events import Event
 from securechat.client.groups import unwrapped
-from securechat.client.ownlines import OwnLines, Undelivered
-from securechat.client.ownlines import action as as_action
+from securechat.client.ownlines import OwnLines
+from securechat.client.profiles import Profiles
 from securechat.client.reach import Dial, dial_tls
-from securechat.client.state import SEARCH, ClientState
-from securechat.client.timeline import wire_time
+from securechat.client.reading import Reading
+from securechat.client.speech import Speech
+from securechat.client.state import ClientState
 from securechat.client.trust import choose
 from securechat.errors import ConnectionLost
-from securechat.protocol.framing import split_text
-from securechat.protocol.message import Message, format_tags
+from securechat.protocol.message import Message
 from securechat.protocol.names import fold
 
 DEFAULT_PORT = 6697
-SAY_SECONDS_MAX = 60
 JOIN_SECONDS_MAX = 30
 QUIT_SECONDS_MAX = 5
 
-_NOT_IN_A_LINE = frozenset("\r\n\0")
-_NOT_IN_A_TARGET = _NOT_IN_A_LINE | frozenset(" ,")
-_HOST_BYTES = 63  # what a host name in the own source may take, while the source is not known
-_ROOM_MIN = 64
 
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """The server's word that something said is stored: one msgid for each line it took."""
-
-    target: str
-    msgids: tuple[str, ...]
-    time: datetime
-
-    @property
-    def msgid(self) -> str:
-        """The last line's msgid."""
-        return self.msgids[-1]
-
-
-class Saying:
-    """Something handed over to be said, in one line or several. ``receipt`` must be awaited."""
-
-    def __init__(self, core: Core, target: str, numbers: Sequence[int]) -> None:
-        self._core = core
-        self._target = target
-        self._slots = {number: Slot() for number in numbers}
-        core.slots.update(self._slots)
-
-    async def receipt(self, seconds_max: float = SAY_SECONDS_MAX) -> Receipt:
-        """Wait until all of it is stored; raise as ``Client.say`` does. Await it once.
-
-        Cancelling gives up what is not stored yet; a line in flight may be stored all the same.
-        """
-        core = self._core
-        try:
-            with trio.move_on_after(seconds_max):
-                for slot in self._slots.values():
-                    await slot.done.wait()
-            for number in self._slots:
-                core.give_up(number, f"no answer came in {seconds_max:g} seconds")
-        finally:
-            for number in self._slots:
-                del core.slots[number]
-                core.state.lines.give_up(number, "")  # where this was cancelled
-            core.flush()
-        delivered = []
-        for slot in self._slots.values():
-            if isinstance(slot.outcome, Undelivered):
-                raise slot.outcome.error
-            if slot.outcome is not None:
-                delivered.append(slot.outcome)
-        return Receipt(self._target, tuple(one.msgid for one in delivered), delivered[-1].time)
-
-
-class Client:
+class Client(Speech, AboutMessages, Reading, Profiles):
     """A connected client; iterate over it for its events. Made by ``connect``."""
 
     def __init__(self, core: Core) -> None:
@@ -130,6 +77,14 @@ class Client:
     def connected(self) -> bool:
         """Whether there is a connection now, logged in."""
         return self._core.session is not None
+
+    @property
+    def lag(self) -> float | None:
+        """How many seconds the server took to answer the last PING; ``None`` before the first.
+
+        The client sends one at the login, and when nothing came for a minute; ``ping`` does too.
+        """
+        return self._core.state.lag
 
     @property
     def channels(self) -> tuple[Channel, ...]:
@@ -149,58 +104,6 @@ class Client:
         if event is None:
             raise StopAsyncIteration
         return event
-
-    # --- saying --------------------------------------------------------------------------------
-
-    async def say(
-        self,
-        target: str,
-        text: str,
-        *,
-        notice: bool = False,
-        action: bool = False,
-        seconds_max: float = SAY_SECONDS_MAX,
-    ) -> Receipt:
-        """Say something in a channel or to a person; return when the server has stored it.
-
-        What does not fit into one line goes out as several. While there is no connection it
-        waits, in order. Raises ``NotSent`` where the server refused it or there was no connection
-        for ``seconds_max``; ``NotConfirmed`` where it was handed over and no answer came;
-        ``ValueError`` for text that is empty or holds CR, LF or NUL, and for what is no target.
-        """
-        return await self.speak(target, text, notice=notice, action=action).receipt(seconds_max)
-
-    def speak(
-        self, target: str, text: str, *, notice: bool = False, action: bool = False
-    ) -> Saying:
-        """Hand something over to be said, in the order of these calls.
-
-        ``await`` the result's ``receipt``; everything else is as with ``say``.
-        """
-        core = self._core
-        command = "NOTICE" if notice else "PRIVMSG"
-        pieces = self._pieces(target, text, command=command, action=action)
-        if core.ended:
-            raise NotSent(target, "the client has ended")
-        numbers = [core.state.lines.add(command, target, piece).number for piece in pieces]
-        saying = Saying(core, target, numbers)
-        core.flush()
-        return saying
-
-    def _pieces(self, target: str, text: str, *, command: str, action: bool) -> list[str]:
-        """Return the text in pieces that fit into lines as the server passes them on."""
-        if not text or not _NOT_IN_A_LINE.isdisjoint(text):
-            raise ValueError("a text needs characters, and none of CR, LF and NUL")
-        if not target or target[0] == ":" or not _NOT_IN_A_TARGET.isdisjoint(target):
-            raise ValueError(f"{target!r} is neither a channel nor a person")
-        state = self._core.state
-        source = state.source or f"{state.nick}!{state.nick}@{'x' * _HOST_BYTES}"
-        frame = len(f":{source} {command} {target} :\r\n".encode())
-        room = state.line_bytes_max - frame - (len(as_action("")) if action else 0)
-        if room < _ROOM_MIN:
-            raise ValueError(f"{target!r} is too long for a name")
-        pieces = split_text(text, room)
-        return [as_action(piece) for piece in pieces] if action else pieces
 
     # --- channels and the rest -----------------------------------------------------------------
 
@@ -260,63 +163,20 @@ class Client:
             raise ConnectionLost("Not connected: try again when the connection is back")
         session.post(message)
 
-    async def history(self, target: str, *, limit: int = 50, before: str = "") -> tuple[Said, ...]:
-        """Return the last messages of a conversation, or those before the msgid ``before``.
+    async def ping(self) -> float:
+        """Measure how long the server takes to answer, in seconds: ``lag`` from then on.
 
-        At most ``limit`` and at most what the server gives at once; oldest first. They are not
-        told as events. Raises ``HistoryUnavailable``.
+        Raises ``NoAnswer``.
         """
         core = self._core
-        most = core.state.history_limit
-        if core.session is None or not most:
-            raise HistoryUnavailable("There is no history without a connection that offers it.")
-        which = ("BEFORE", target, f"msgid={before}") if before else ("LATEST", target, "*")
-        job = HistoryJob(target, Message("CHATHISTORY", (*which, str(min(limit, most)))))
-        core.fetch(job)
-        await job.done.wait()  # ends with the session at the latest
-        if job.error is not None:
-            raise job.error
-        return job.messages
+        start = trio.current_time()
+        await core.ask(Message("PING", ("lag",)))
+        core.state.lag = trio.current_time() - start
+        return core.state.lag
 
-    async def search(
-        self,
-        text: str = "",
-        *,
-        conversation: str = "",
-        sender: str = "",
-        after: datetime | None = None,
-        before: datetime | None = None,
-        limit: int = 50,
-    ) -> tuple[Said, ...]:
-        """Search what was said, on the server; return what was found, oldest first.
-
-        What all of it must have in common: the words of ``text`` (those within double quotes next
-        to each other, one that ends with ``*`` is the beginning of a word), the ``conversation``,
-        a channel or a person, and the ``sender``. ``after`` and ``before`` are moments with their
-        time zone. Of more than ``limit`` hits the newest are returned, with ``after`` the oldest.
-
-        They are not told as events. Raises ``SearchFailed``.
-        """
-        core = self._core
-        if core.session is None or not core.state.can_search:
-            raise SearchFailed("There is no search without a connection that offers it.")
-        wanted = {
-            "in": conversation,
-            "from": sender,
-            "after": wire_time(after) if after else "",
-            "before": wire_time(before) if before else "",
-            "limit": str(limit),
-            "text": text,
-        }
-        request = Message("SEARCH", (format_tags({k: v for k, v in wanted.items() if v}),))
-        if len(request.encode()) > core.state.line_bytes_max:
-            raise SearchFailed("That is more than fits into one line: search for fewer words.")
-        job = HistoryJob(SEARCH, request)
-        core.fetch(job)
-        await job.done.wait()  # ends with the session at the latest
-        if job.error is not None:
-            raise SearchFailed(str(job.error))
-        return job.messages
+    def retry_now(self) -> None:
+        """End the wait before the next attempt to connect. Without such a wait it does nothing."""
+        self._core.retry_now()
 
     async def quit(self, reason: str = "") -> None:
         """Take leave: what was posted goes out, then the events end."""
@@ -368,6 +228,7 @@ async def connect(
     with unwrapped():
         async with trio.open_nursery() as nursery:
             nursery.start_soon(core.supervise, session)
+            nursery.start_soon(core.watch_clock)
             client = Client(core)
             try:
                 yield client

@@ -8,7 +8,7 @@ own lines get their outcome, and lines that may go out do.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 
@@ -17,19 +17,31 @@ import trio
 from securechat.client import events
 from securechat.client.buffer import EventBuffer
 from securechat.client.catchup import CatchUp
-from securechat.client.errors import ConnectFailed, HistoryUnavailable, JoinRefused, NotSent
+from securechat.client.errors import (
+    ConnectFailed,
+    HistoryUnavailable,
+    JoinRefused,
+    NoAnswer,
+    NotOffered,
+    NotSent,
+    Refused,
+)
 from securechat.client.events import Event, Said
 from securechat.client.login import Login
 from securechat.client.ownlines import Delivered, Undelivered
 from securechat.client.reach import Dial, reach
 from securechat.client.session import Session
 from securechat.client.state import ClientState
+from securechat.client.timeline import wire_time
 from securechat.errors import ConnectionLost, MessageError, UserError
 from securechat.protocol.message import Message
 from securechat.protocol.names import fold
 
 LOGIN_SECONDS_MAX = 60
 BACKOFF_SECONDS_MAX = 60
+ASK_SECONDS_MAX = 60
+CLOCK_SECONDS = 5  # between two looks at the clock
+SLEPT_SECONDS_MIN = 10
 STABLE_SECONDS = 60  # a session that lasted as long makes the backoff start over
 
 # Why a JOIN can fail (Modern IRC Client Protocol, "JOIN message"; 477 and 479 by convention).
@@ -66,6 +78,20 @@ class HistoryJob:
     request: Message
     done: trio.Event = field(default_factory=trio.Event)
     messages: tuple[Said, ...] = ()
+    targets: tuple[tuple[str, datetime | None], ...] = ()
+    error: HistoryUnavailable | None = None
+
+
+@dataclass(slots=True)
+class PageJob:
+    """Messages of a conversation to fetch: ``limit`` of them ``which`` side of a ``place``."""
+
+    target: str
+    which: str
+    place: str
+    limit: int
+    done: trio.Event = field(default_factory=trio.Event)
+    messages: tuple[Said, ...] = ()
     error: HistoryUnavailable | None = None
 
 
@@ -97,7 +123,12 @@ class Core:
         self._history = history
         self._reconnect = reconnect
         self._random = random
-        self._to_fetch: list[str | HistoryJob] = []
+        self.typing_told: dict[str, tuple[str, float]] = {}
+        self.marks: dict[str, tuple[str, datetime]] = {}
+        self.watched: dict[str, str] = {}
+        self.profile_keys: dict[str, None] = {}
+        self._retry = trio.Event()
+        self._to_fetch: list[str | HistoryJob | PageJob] = []
         self._to_fetch_lot = trio.lowlevel.ParkingLot()
 
     # --- connecting ----------------------------------------------------------------------------
@@ -160,7 +191,9 @@ class Core:
         while True:
             delay = self._random() * min(BACKOFF_SECONDS_MAX, 2**attempt)
             self._tell_disconnected(reason, delay)
-            await trio.sleep(delay)
+            self._retry = trio.Event()
+            with trio.move_on_after(delay):
+                await self._retry.wait()
             attempt = min(attempt + 1, 6)
             self.state.timeline.hold_all()
             try:
@@ -170,6 +203,26 @@ class Core:
             except UserError as error:
                 self._tell_disconnected(str(error), None)
                 raise
+
+    def retry_now(self) -> None:
+        """End the wait before the next attempt."""
+        self._retry.set()
+
+    async def watch_clock(self) -> None:
+        """Notice that this machine slept: its clock went on and Trio's did not.
+
+        What was true of the connection before may not be any more: the server is asked for a sign
+        of life at once, and where there is no connection, none is waited for.
+        """
+        wall, steady = self.now(), trio.current_time()
+        while True:
+            await trio.sleep(CLOCK_SECONDS)
+            slept = (self.now() - wall).total_seconds() - (trio.current_time() - steady)
+            wall, steady = self.now(), trio.current_time()
+            if slept >= SLEPT_SECONDS_MIN:
+                self.retry_now()
+                if self.session is not None:
+                    self.session.probe()
 
     def _tell_disconnected(self, reason: str, retry_in: float | None) -> None:
         self.told([events.Disconnected(time=self.now(), reason=reason, retry_in=retry_in)])
@@ -199,7 +252,7 @@ class Core:
             self.state.lines.broke()
             self.changed.unpark_all()
             for job in self._to_fetch:
-                if isinstance(job, HistoryJob):
+                if not isinstance(job, str):
                     job.error = HistoryUnavailable("The connection broke.")
                     job.done.set()
             self._to_fetch.clear()
@@ -214,6 +267,7 @@ class Core:
     async def _fetch(self, session: Session, *, first: bool) -> None:
         """Fetch history: what was missed, then what is asked for."""
         catchup = CatchUp(session, self.state, self.told, self.now, self.wanted)
+        self._set_up(session)
         for name in self.wanted.values():
             if self.state.channels.get(name) is None:
                 session.post(Message("JOIN", (name,)))
@@ -230,14 +284,54 @@ class Core:
                 await catchup.before_join(job, self._history)
             else:
                 try:
-                    page = await session.ask_history(job.request, job.target)
-                    job.messages = page.messages
+                    if isinstance(job, PageJob):
+                        job.messages = await catchup.messages(
+                            job.which, job.target, job.place, job.limit
+                        )
+                    else:
+                        page = await session.ask_history(job.request, job.target)
+                        job.messages, job.targets = page.messages, page.targets
                 except HistoryUnavailable as error:
                     job.error = error
                 job.done.set()
             self._to_fetch.remove(job)
 
-    def fetch(self, job: str | HistoryJob) -> None:
+    def _set_up(self, session: Session) -> None:
+        """Ask on a new connection for what is to be told on each."""
+        capabilities = self.state.capabilities
+        session.measure()
+        if self.profile_keys and "draft/metadata-2" in capabilities:
+            session.post(Message("METADATA", ("*", "SUB", *self.profile_keys)))
+        if self.watched:
+            session.post(Message("MONITOR", ("+", ",".join(self.watched.values()))))
+
+    async def ask(self, message: Message, refused: type[Refused] = Refused) -> list[Message]:
+        """Send a request and return its answer.
+
+        Raises the server's refusal as ``refused``; ``NoAnswer`` without a connection, or where it
+        breaks or nothing comes in ``ASK_SECONDS_MAX``; ``NotOffered`` without labels.
+        """
+        session, state = self.session, self.state
+        if session is None or session.ended:
+            raise NoAnswer("Not connected: try again when the connection is back.")
+        if "labeled-response" not in state.capabilities:
+            raise NotOffered(message.command, "labels for answers")
+        request = state.requests.begin(message.command)
+        try:
+            session.post(replace(message, tags={**message.tags, "label": request.label}))
+            with trio.move_on_after(ASK_SECONDS_MAX):
+                while not request.done and self.session is session:
+                    await self.changed.park()
+        finally:
+            state.requests.forget(request)
+        if not request.done:
+            raise NoAnswer("The server did not answer: it is unknown whether it was done.")
+        refusal = request.refusal(refused)
+        if refusal is not None:
+            raise refusal
+        return request.messages
+
+    def fetch(self, job: str | HistoryJob | PageJob) -> None:
         """Ask for history; a name stands for what was said before that channel was joined."""
         self._to_fetch.append(job)
         self._to_fetch_lot.unpark_all()
@@ -250,6 +344,9 @@ class Core:
             match event:
                 case events.Joined(own=True):
                     self._joined(event.channel)
+                case events.ChannelRenamed():
+                    if self.wanted.pop(fold(event.old), None) is not None:
+                        self.wanted[fold(event.new)] = event.new
                 case events.Parted(own=True) | events.Kicked(own=True):
                     self.wanted.pop(fold(event.channel), None)
                 case events.Failed():
@@ -285,10 +382,16 @@ class Core:
         session, state = self.session, self.state
         if session is None or session.ended:
             return
-        for message in state.lines.to_send(labels="labeled-response" in state.capabilities):
+        for line, messages in state.lines.to_send(labels="labeled-response" in state.capabilities):
             # From here on the history may hold it, should the connection break.
-            state.timeline.open_now(message.params[0], self.now())
-            session.post(message)
+            state.timeline.open_now(line.target, self.now())
+            for message in messages:
+                session.post(message)
+        if self.marks and "draft/read-marker" in state.capabilities:
+            for target, until in self.marks.values():
+                stamp = f"timestamp={wire_time(until)}"
+                session.post(Message("MARKREAD", (target, stamp)))
+            self.marks.clear()
 
     def _joined(self, name: str) -> None:
         self.wanted[fold(name)] = name

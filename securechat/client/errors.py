@@ -58,3 +58,39 @@ class SearchFailed(SecureChatError):
 
 class HistoryUnavailable(SecureChatError):
     """The server did not give the history of a conversation; the text says why."""
+
+
+class NoAnswer(SecureChatError):
+    """There is no connection, or it broke before the answer: it is unknown whether it was done."""
+
+
+class Refused(SecureChatError):
+    """The server did not do what was asked for; the text is its sentence.
+
+    ``command`` is what was asked, ``code`` the numeric or the word of a standard reply.
+    """
+
+    def __init__(self, command: str, text: str, code: str) -> None:
+        super().__init__(text)
+        self.command = command
+        self.text = text
+        self.code = code
+
+
+class EditRefused(Refused):
+    """The server did not change a message: see its ``code`` (such as ``EDIT_WINDOW_EXPIRED``)."""
+
+
+class RedactRefused(Refused):
+    """The server did not remove a message."""
+
+
+class ReactionRefused(Refused):
+    """The server did not take a reaction."""
+
+
+class NotOffered(Refused):
+    """The server does not offer that; ``code`` is ``NOT_OFFERED``, and nothing was sent."""
+
+    def __init__(self, command: str, what: str) -> None:
+        super().__init__(command, f"This server offers no {what}.", "NOT_OFFERED")

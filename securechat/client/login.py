@@ -7,12 +7,14 @@ Pure: messages in, messages out. Follows IRCv3 ``capability-negotiation`` (versi
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from securechat.client.errors import LoginRefused
 from securechat.errors import ConnectionLost
 from securechat.protocol import replies
 from securechat.protocol.message import Message
+from securechat.protocol.replies import in_lines
 from securechat.protocol.sasl import chunks_of, encode_plain
 
 # What is asked for where a server offers it. Only ``sasl`` is a condition.
@@ -22,16 +24,30 @@ WANTED = (
     "away-notify",
     "batch",
     "cap-notify",
+    "draft/channel-rename",
     "draft/chathistory",
+    "draft/event-playback",
+    "draft/message-edit",
+    "draft/message-redaction",
+    "draft/metadata-2",
+    "draft/multiline",
+    "draft/read-marker",
     "echo-message",
+    "extended-join",
+    "extended-monitor",
     "invite-notify",
     "labeled-response",
     "message-tags",
     "multi-prefix",
+    "securechat.internal/unread",
     "server-time",
+    "setname",
     "soju.im/search",
     "standard-replies",
 )
+
+# How many bytes of names one CAP REQ has: its answer repeats them, and is a line too.
+_REQUEST_BYTES_MAX = 350
 
 _REFUSALS = frozenset(
     numeric.code
@@ -60,6 +76,7 @@ class Login:
     offered: dict[str, str] = field(default_factory=dict)
     enabled: set[str] = field(default_factory=set)
     _logged_in: bool = False
+    _authenticating: bool = False
 
     def start(self) -> list[Message]:
         """Return what is sent first."""
@@ -111,29 +128,36 @@ class Login:
                 for item in names:
                     name, _, value = item.partition("=")
                     self.offered[name] = value
-                return [] if rest[0] == "*" and len(rest) > 1 else [self._request()]
+                return [] if rest[0] == "*" and len(rest) > 1 else self._requests()
             case "ACK":
                 self.enabled.update(names)
-                if "sasl" in self.enabled and not self._logged_in:
+                if "sasl" in names and not self._authenticating:
+                    self._authenticating = True
                     return [Message("AUTHENTICATE", ("PLAIN",))]
             case "NAK":
                 if names == ["sasl"]:
                     raise LoginRefused(_NO_LOGIN)
-                return [Message("CAP", ("REQ", "sasl"))]
+                if "sasl" in names:
+                    return [Message("CAP", ("REQ", "sasl"))]
         return []
 
-    def _request(self) -> Message:
+    def _requests(self) -> list[Message]:
         mechanisms = self.offered.get("sasl")
         if mechanisms is None or (mechanisms and "PLAIN" not in mechanisms.upper().split(",")):
             raise LoginRefused(_NO_LOGIN)
-        wanted = [name for name in WANTED if name in self.offered]
-        return Message("CAP", ("REQ", " ".join(wanted)))
+        return request_lines(name for name in WANTED if name in self.offered)
 
     def _wrong_password(self, message: Message) -> str:
         said = _text(message)
         usual = replies.ERR_SASLFAIL.text
         more = f" The server says: {said}." if said and said != usual else ""
         return f"The server does not accept this password for {self.account}.{more}"
+
+
+def request_lines(names: Iterable[str]) -> list[Message]:
+    """Return what asks for these capabilities, in lines that every server can answer."""
+    lines = in_lines(list(names), _REQUEST_BYTES_MAX)
+    return [Message("CAP", ("REQ", line)) for line in lines]
 
 
 _NO_LOGIN = "The server offers no login by password (SASL PLAIN)."

@@ -19,12 +19,19 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from securechat.client.errors import NotConfirmed, NotSent
 from securechat.client.events import Said
 from securechat.protocol.message import Message
+from securechat.protocol.multiline import (
+    BATCH_TYPE,
+    CONCAT_TAG,
+    combined,
+    is_multiline,
+    pieces_of,
+)
 from securechat.protocol.names import fold
 
 # How many lines may be in flight. It bounds what a break can leave unsure.
@@ -51,17 +58,35 @@ def action_text(wire_text: str) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class OwnLine:
-    """One line to say. ``text`` is what goes on the wire, an action's wrapping included."""
+    """One message to say. ``text`` is what goes on the wire, an action's wrapping included.
+
+    Of several lines, LF is between two of them, and CR where a line goes on in the next one.
+    """
 
     number: int
     command: str
     target: str
     text: str
+    reply_to: str = ""
 
-    def message(self, label: str = "") -> Message:
-        """Return the message that says it."""
+    def messages(self, label: str = "") -> list[Message]:
+        """Return what says it: one message, or a batch of them (IRCv3 ``multiline``)."""
         tags = {"label": label} if label else {}
-        return Message(self.command, (self.target, self.text), tags=tags)
+        if self.reply_to:
+            tags["+draft/reply"] = self.reply_to
+        if not is_multiline(self.text):
+            return [Message(self.command, (self.target, self.text), tags=tags)]
+        reference = f"m{self.number}"
+        lines = [
+            Message(
+                self.command,
+                (self.target, piece.text),
+                tags={"batch": reference} | ({CONCAT_TAG: ""} if piece.goes_on else {}),
+            )
+            for piece in pieces_of(self.text)
+        ]
+        begin = Message("BATCH", (f"+{reference}", BATCH_TYPE, self.target), tags=tags)
+        return [begin, *lines, Message("BATCH", (f"-{reference}",))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +121,10 @@ class OwnLines:
         self._receipts: OrderedDict[str, None] = OrderedDict()
         self._open = False
 
-    def add(self, command: str, target: str, text: str) -> OwnLine:
+    def add(self, command: str, target: str, text: str, *, reply_to: str = "") -> OwnLine:
         """Put a line at the end of those that wait."""
         self._numbers += 1
-        line = OwnLine(self._numbers, command, target, text)
+        line = OwnLine(self._numbers, command, target, text, reply_to)
         self._waiting.append(line)
         return line
 
@@ -107,13 +132,13 @@ class OwnLines:
         """From now on, lines go out. Call it when nothing is unsure any more."""
         self._open = True
 
-    def to_send(self, *, labels: bool) -> list[Message]:
-        """Return the messages to send now; their lines are in flight from then on."""
-        out: list[Message] = []
+    def to_send(self, *, labels: bool) -> list[tuple[OwnLine, list[Message]]]:
+        """Return the lines to send now, each with what says it; they are in flight from then on."""
+        out: list[tuple[OwnLine, list[Message]]] = []
         while self._open and self._waiting and len(self._in_flight) < IN_FLIGHT_MAX:
             line = self._waiting.popleft()
             self._in_flight.append(line)
-            out.append(line.message(self.label(line) if labels else ""))
+            out.append((line, line.messages(self.label(line) if labels else "")))
         return out
 
     def label(self, line: OwnLine) -> str:
@@ -152,7 +177,7 @@ class OwnLines:
         line = self._labelled(label) if label else None
         if line is None:
             about = {fold(target) for target in targets}
-            fitting = [one for one in self._in_flight if command in ("", one.command)]
+            fitting = [one for one in self._in_flight if _may_be_about(command, one)]
             named = (one for one in fitting if fold(one.target) in about)
             line = next(named, fitting[0] if command and fitting else None)
         if line is None:
@@ -198,6 +223,13 @@ class OwnLines:
                     return Undelivered(number, kind(line.target, reason))
         return None
 
+    def rename(self, old: str, new: str) -> None:
+        """Send what is for a channel to the other name that it has."""
+        for lines in (self._waiting, self._in_flight, self._unsure):
+            for place, line in enumerate(lines):
+                if fold(line.target) == fold(old):
+                    lines[place] = replace(line, target=new)
+
     @property
     def unsettled(self) -> int:
         """How many lines are not acknowledged yet."""
@@ -215,6 +247,13 @@ class OwnLines:
         text = action(said.text) if said.action else said.text
         said_as = (said.kind.upper(), fold(said.conversation), text)
         for line in lines:
-            if (line.command, fold(line.target), line.text) == said_as:
+            if (line.command, fold(line.target), combined(line.text)) == said_as:
                 return line
         return None
+
+
+def _may_be_about(command: str, line: OwnLine) -> bool:
+    """Tell whether a refusal of a command may be about a line."""
+    if command == "BATCH":
+        return is_multiline(line.text)
+    return command in ("", line.command)

@@ -172,11 +172,19 @@ class LineMode:
             raise Wrong(f"There is no command /{word}: {hint}")
         await command.action(self, rest.strip(), nursery)
 
-    async def say(self, nursery: trio.Nursery, target: str, text: str, **how: bool) -> None:
+    async def say(
+        self,
+        nursery: trio.Nursery,
+        target: str,
+        text: str,
+        *,
+        notice: bool = False,
+        action: bool = False,
+    ) -> None:
         """Hand something over to be said; its failing is noted when it is known."""
         await self._room.acquire()
         try:
-            saying = self.client.speak(target, text, **how)
+            saying = self.client.speak(target, text, notice=notice, action=action)
         except BaseException:
             self._room.release()
             raise

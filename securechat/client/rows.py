@@ -7,17 +7,23 @@ specifications that the state names.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from securechat.client import events
 from securechat.client.events import Event
-from securechat.client.login import WANTED
+from securechat.client.login import WANTED, request_lines
+from securechat.client.profiles import read_marked, read_unread, told_profile
 from securechat.protocol.message import Message
+from securechat.protocol.names import fold
 
 if TYPE_CHECKING:
     from securechat.client.state import ClientState
+
+
+# Marks the WHO by which this client learns of a channel's members.
+_SURVEY = "57"
 
 
 def _on_ping(state: ClientState, message: Message, time: datetime) -> list[Event]:
@@ -40,11 +46,14 @@ def _on_capability(state: ClientState, message: Message, time: datetime) -> list
                 state.capabilities.add(name)
     elif subcommand == "DEL":
         state.capabilities.difference_update(names)
+        for name in names:
+            state.offered.pop(name, None)
     elif subcommand == "NEW":
         offered = {name.partition("=")[0] for name in names} - state.capabilities - {"sasl"}
-        wanted = [name for name in WANTED if name in offered]
-        if wanted:
-            state.outgoing.append(Message("CAP", ("REQ", " ".join(wanted))))
+        state.offered.update(
+            (name, value) for name, _, value in (item.partition("=") for item in names)
+        )
+        state.outgoing += request_lines(name for name in WANTED if name in offered)
     return []
 
 
@@ -101,7 +110,11 @@ def _on_join(state: ClientState, message: Message, time: datetime) -> list[Event
         state.channels.enter(name)
         _note_time(state, message, time)
         state.timeline.open_now(name, time)
-    state.channels.add(name, nick)
+        if "WHOX" in state.isupport:
+            state.surveys.add(fold(name))
+            state.outgoing.append(Message("WHO", (name, f"%tcnfar,{_SURVEY}")))
+    account, real_name = message.params[1:3] if len(message.params) > 2 else ("", "")
+    state.channels.add(name, nick, "" if account == "*" else account, real_name)
     return [events.Joined(time=time, channel=name, nick=nick, own=own)]
 
 
@@ -164,7 +177,25 @@ def _topic(state: ClientState, name: str, topic: str, time: datetime, by: str) -
 
 def _on_mode(state: ClientState, message: Message, time: datetime) -> list[Event]:
     target, modes = message.params[0], " ".join(message.params[1:])
+    if state.is_channel(target) and len(message.params) > 1:
+        _roles(state, target, message.params[1], message.params[2:])
     return [events.ModeChanged(time=time, target=target, modes=modes, by=message.nick)]
+
+
+def _roles(state: ClientState, channel: str, changes: str, params: Sequence[str]) -> None:
+    """Note the roles that a change of modes gives and takes (Modern IRC, "MODE message")."""
+    letters, _, signs = state.isupport.get("PREFIX", "(ohv)@%+").removeprefix("(").partition(")")
+    by_letter = dict(zip(letters, signs, strict=False))
+    lists, always, when_set, *_ = [*state.isupport.get("CHANMODES", "").split(","), "", "", ""]
+    given, left = True, list(params)
+    for letter in changes:
+        if letter in "+-":
+            given = letter == "+"
+            continue
+        takes = letter in by_letter or letter in lists + always or (given and letter in when_set)
+        param = left.pop(0) if takes and left else ""
+        if letter in by_letter and param:
+            state.channels.give_mode(channel, param, by_letter[letter], given=given, order=signs)
 
 
 def _on_invite(state: ClientState, message: Message, time: datetime) -> list[Event]:
@@ -188,6 +219,7 @@ def _on_names_end(state: ClientState, message: Message, time: datetime) -> list[
 def _on_away(state: ClientState, message: Message, time: datetime) -> list[Event]:
     text = message.params[0] if message.params else None
     own = state.is_me(message.nick)
+    state.channels.learn(message.nick, away=text is not None)
     return [events.AwayChanged(time=time, nick=message.nick, text=text, own=own)]
 
 
@@ -212,8 +244,75 @@ def _on_who(state: ClientState, message: Message, time: datetime) -> list[Event]
 
 
 def _on_who_end(state: ClientState, message: Message, time: datetime) -> list[Event]:
+    mask = fold(message.params[1])
+    if mask in state.surveys:
+        state.surveys.remove(mask)
+        channel = state.channels.get(mask)
+        return [events.MembersChanged(time=time, channel=channel.name)] if channel else []
     people, state.who = tuple(state.who), []
     return [events.WhoReply(time=time, mask=message.params[1], people=people)]
+
+
+def _on_survey(state: ClientState, message: Message, time: datetime) -> list[Event]:
+    # RPL_WHOSPCRPL as it was asked for: mark, channel, nick, flags, account, real name
+    _, mark, _, nick, flags, account, real_name = message.params[:7]
+    if mark == _SURVEY:
+        state.channels.learn(
+            nick,
+            away=flags.startswith("G"),
+            bot=state.isupport.get("BOT", " ") in flags[1:],
+            account="" if account == "0" else account,
+            real_name=real_name,
+        )
+    return []
+
+
+def _on_rename(state: ClientState, message: Message, time: datetime) -> list[Event]:
+    old, new = message.params[:2]
+    reason = message.params[2] if len(message.params) > 2 else ""
+    return state.renamed(old, new, time, message.nick, reason)
+
+
+def _on_setname(state: ClientState, message: Message, time: datetime) -> list[Event]:
+    news = state.channels.learn(message.nick, real_name=message.params[0])
+    return [events.MembersChanged(time=time, channel=channel) for channel in news]
+
+
+def _on_marked(state: ClientState, message: Message, time: datetime) -> list[Event]:
+    return read_marked(message, time)
+
+
+def _on_unread(state: ClientState, message: Message, time: datetime) -> list[Event]:
+    counted = read_unread(state, message, time)
+    return [counted] if counted is not None else []
+
+
+def _on_metadata(state: ClientState, message: Message, time: datetime) -> list[Event]:
+    # target, key, visibility, and the value where there is one
+    target, key = message.params[:2]
+    value = message.params[3] if len(message.params) > 3 else None
+    return told_profile(state, target, key, value, time)
+
+
+def _on_key_value(state: ClientState, message: Message, time: datetime) -> list[Event]:
+    return told_profile(state, message.params[1], message.params[2], message.params[4], time)
+
+
+def _on_key_not_set(state: ClientState, message: Message, time: datetime) -> list[Event]:
+    return told_profile(state, message.params[1], message.params[2], None, time)
+
+
+def _on_online(state: ClientState, message: Message, time: datetime) -> list[Event]:
+    return _presence(message, time, online=True)
+
+
+def _on_offline(state: ClientState, message: Message, time: datetime) -> list[Event]:
+    return _presence(message, time, online=False)
+
+
+def _presence(message: Message, time: datetime, *, online: bool) -> list[Event]:
+    nicks = [one.partition("!")[0] for one in message.params[1].split(",")]
+    return [events.PresenceChanged(time=time, nick=nick, online=online) for nick in nicks]
 
 
 class Row(NamedTuple):
@@ -233,23 +332,33 @@ TABLE: dict[str, Row] = {
     "331": Row(2, _on_no_topic),
     "332": Row(3, _on_topic_is),
     "352": Row(8, _on_who),
+    "354": Row(7, _on_survey),
     "353": Row(4, _on_names),
     "366": Row(2, _on_names_end),
     "372": Row(1, _on_motd),
     "376": Row(0, _on_motd_end),
     "422": Row(0, _on_motd_end),
+    "730": Row(2, _on_online),
+    "731": Row(2, _on_offline),
+    "761": Row(5, _on_key_value),
+    "766": Row(3, _on_key_not_set),
     "AWAY": Row(0, _on_away),
     "CAP": Row(3, _on_capability),
     "ERROR": Row(1, _on_error),
     "INVITE": Row(2, _on_invite),
     "JOIN": Row(1, _on_join),
     "KICK": Row(2, _on_kick),
+    "MARKREAD": Row(2, _on_marked),
+    "METADATA": Row(3, _on_metadata),
     "MODE": Row(1, _on_mode),
     "NICK": Row(1, _on_nick),
     "NOTE": Row(1, _on_standard_note),
     "PART": Row(1, _on_part),
     "PING": Row(1, _on_ping),
     "QUIT": Row(0, _on_quit),
+    "RENAME": Row(2, _on_rename),
+    "SETNAME": Row(1, _on_setname),
     "TOPIC": Row(2, _on_topic),
+    "UNREAD": Row(3, _on_unread),
     "WARN": Row(1, _on_standard_note),
 }

@@ -10,6 +10,7 @@ third, of :mod:`~securechat.client.catchup`, asks for history.
 Whatever ends the session calls ``end`` with the reason; the first reason stays, and the scope in
 which the tasks run is cancelled. The reader finds out that a link is dead: after
 ``IDLE_SECONDS`` without a byte it sends a ping, and after as long again without one it gives up.
+After this machine slept, ``probe`` makes that ``PROBE_SECONDS``.
 """
 
 from __future__ import annotations
@@ -29,8 +30,11 @@ from securechat.protocol.message import Message, parse
 from securechat.transport.base import Link
 
 IDLE_SECONDS = 60
+PROBE_SECONDS = 10
 HISTORY_SECONDS_MAX = 60
 LINE_BYTES_MAX = 8192  # of a server's line without its tags; more than any needs
+
+_MEASURE = "still-there"
 
 Emit = Callable[[list[Event]], None]
 
@@ -50,6 +54,9 @@ class Session:
         self._now = now
         self._buffer = LineBuffer(line_max=LINE_BYTES_MAX, tags_max=SERVER_TAG_BYTES_MAX)
         self._outgoing: list[bytes] = []
+        self._measured_from: float | None = None
+        self._patience_until: float | None = None
+        self._reading: trio.CancelScope | None = None
         self._to_write = trio.lowlevel.ParkingLot()
 
     @property
@@ -79,6 +86,7 @@ class Session:
         Raises ``LoginRefused`` or ``ConnectionLost``.
         """
         self._state.reset()
+        self._state.offered = login.offered
         await self._send(login.start())
         while not self._state.ready:
             data = await self.link.receive()
@@ -106,22 +114,44 @@ class Session:
         while True:
             await room()
             with trio.move_on_after(IDLE_SECONDS) as patience:
+                self._reading = patience
                 data = await self.link.receive()
+            self._reading = None
             if patience.cancelled_caught:
+                if self._patience_until is not None:
+                    raise ConnectionLost("nothing came from the server since this machine slept")
                 if asked:
                     seconds = 2 * IDLE_SECONDS
                     raise ConnectionLost(f"nothing came from the server in {seconds} seconds")
                 asked = True
-                self.post(Message("PING", ("still-there",)))
+                self._measured_from = None
+                self.measure()
                 continue
             if not data:
                 raise ConnectionLost(self._state.closing or "the server closed the connection")
-            asked = False
+            asked, self._patience_until = False, None
             for message in self._messages(data):
+                if message.command == "PONG" and message.params[-1:] == (_MEASURE,):
+                    self._measured()
                 self._take(message)
             for message in self._taken_outgoing():
                 self.post(message)
             self.changed.unpark_all()
+
+    def measure(self) -> None:
+        """Ask for a sign of life; the time to the answer is the state's ``lag``."""
+        if self._measured_from is None:
+            self._measured_from = trio.current_time()
+            self.post(Message("PING", (_MEASURE,)))
+
+    def probe(self) -> None:
+        """Give the server a few seconds for a sign of life, by which the session lives on."""
+        if self.ended:
+            return
+        self._patience_until = trio.current_time() + PROBE_SECONDS
+        self.post(Message("PING", (_MEASURE,)))
+        if self._reading is not None:
+            self._reading.deadline = self._patience_until
 
     async def write(self) -> None:
         """Send what ``post`` was given, until cancelled."""
@@ -175,6 +205,11 @@ class Session:
             except MessageError as error:
                 self._unreadable(str(error))
         return out
+
+    def _measured(self) -> None:
+        if self._measured_from is not None:
+            self._state.lag = trio.current_time() - self._measured_from
+            self._measured_from = None
 
     def _unreadable(self, why: str) -> None:
         text = f"The server sent a line that cannot be read: {why}"
