@@ -46,7 +46,7 @@ from securechat.client.timeline import wire_time
 from securechat.protocol.names import fold
 
 # Styles and colours of IRC clients (as modern clients' "IRC Formatting" describes them).
-_STYLES = re.compile(
+STYLE_CODES = re.compile(
     "\x03(?:[0-9]{1,2}(?:,[0-9]{1,2})?)?"  # colour by number
     "|\x04(?:[0-9a-fA-F]{6}(?:,[0-9a-fA-F]{6})?)?"  # colour by hex
     "|[\x02\x0f\x11\x16\x1d\x1e\x1f]"
@@ -58,7 +58,7 @@ _DANGEROUS = re.compile(
 
 def visible(text: str) -> str:
     """Return text that does nothing but show itself, on one line."""
-    return _DANGEROUS.sub(_sign, _STYLES.sub("", text))
+    return _DANGEROUS.sub(_sign, STYLE_CODES.sub("", text))
 
 
 def _sign(match: re.Match[str]) -> str:
