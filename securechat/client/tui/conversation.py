@@ -78,7 +78,11 @@ class Conversation:
     here: bool = True
     whole: bool = False
     loading: bool = False
-    marked: str = ""
+    marker: datetime | None = None
+    line_after: datetime | None = None
+    line_wanted: int = 0
+    told_read: datetime = NEVER
+    reaction_ids: dict[str, tuple[str, str, str]] = field(default_factory=dict)
     active: datetime = NEVER
     typing: dict[str, tuple[str, float]] = field(default_factory=dict)
     known: dict[str, Entry] = field(default_factory=dict)
@@ -182,9 +186,100 @@ class Conversation:
         self.whole = False
         self.touch()
 
+    # --- reading -------------------------------------------------------------------------------
+
+    def opened(self) -> None:
+        """Somebody begins to look: what is unread now stays below a line while they do."""
+        self.line_after, self.line_wanted = self.marker, self.unread
+        self.place_line()
+
+    def place_line(self) -> None:
+        """Put the unread line where it belongs among the entries that are known."""
+        if not self.line_wanted or self.unread_from:
+            return
+        others = [one for one in self.entries if one.kind == "said" and not one.own]
+        after = self.line_after
+        if after is not None:
+            first = next((one for one in others if one.time > after), None)
+            if first is not None and self.entries[0].time > after and not self.whole:
+                return  # it may be further up
+        else:
+            first = others[-self.line_wanted] if len(others) >= self.line_wanted else None
+            if first is None and others and self.whole:
+                first = others[0]
+        if first is not None:
+            self.unread_from = first.number
+            self.touch()
+
+    def closed(self) -> None:
+        """Nobody looks any more, or they answered: the unread line goes."""
+        self.unread_from = self.line_wanted = 0
+        self.touch()
+
     def read(self) -> None:
-        """Nothing is unread any more; the unread line stays where it is."""
+        """Take everything as read; the unread line stays where it is."""
         self.unread = self.mentions = 0
+
+    def read_until(self, until: datetime | None) -> None:
+        """Take the server's word up to when this account has read."""
+        if until is None:
+            return
+        self.marker = until if self.marker is None else max(self.marker, until)
+        self.told_read = max(self.told_read, until)
+        if not self.unread or (self.entries and self.entries[0].time > until):
+            return
+        left = [
+            one for one in self.entries
+            if one.kind == "said" and not one.own and one.time > until
+        ]
+        self.unread = min(self.unread, len(left))
+        self.mentions = min(self.mentions, sum(one.mention for one in left))
+
+    # --- what becomes of messages --------------------------------------------------------------
+
+    def edit(self, msgid: str, text: str, *, mention: bool) -> None:
+        """A message has another text."""
+        entry = self.known.get(msgid)
+        if entry is not None:
+            entry.text, entry.edited, entry.mention = text, True, mention
+            self._changed(entry)
+
+    def redact(self, msgid: str) -> None:
+        """A message, or a reaction, is gone."""
+        entry = self.known.get(msgid)
+        if entry is not None:
+            entry.redacted, entry.text, entry.mention = True, "", False
+            entry.reactions.clear()
+            self._changed(entry)
+        elif msgid in self.reaction_ids:
+            target, text, nick = self.reaction_ids.pop(msgid)
+            self.react(target, text, nick, removed=True)
+
+    def react(
+        self, msgid: str, text: str, nick: str, *, removed: bool = False, change: str = ""
+    ) -> None:
+        """Somebody reacted to a message, or took it back."""
+        entry = self.known.get(msgid)
+        if entry is None:
+            return
+        if change and not removed:
+            self.reaction_ids[change] = (msgid, text, nick)
+        nicks = entry.reactions.setdefault(text, [])
+        there = next((one for one in nicks if fold(one) == fold(nick)), None)
+        if removed and there is not None:
+            nicks.remove(there)
+        elif not removed and there is None:
+            nicks.append(nick)
+        if not nicks:
+            del entry.reactions[text]
+        self._changed(entry)
+
+    def _changed(self, entry: Entry) -> None:
+        entry.changed()
+        for one in self.entries:  # the replies that quote it
+            if one.reply_to and one.reply_to == entry.msgid:
+                one.changed()
+        self.touch()
 
 
 def entry_of(said: Said, *, mention: bool = False) -> Entry:
@@ -199,4 +294,8 @@ def entry_of(said: Said, *, mention: bool = False) -> Entry:
         notice=said.kind == "notice",
         mention=mention,
         msgid=said.msgid,
+        reply_to=said.reply_to,
+        edited=said.edited is not None,
+        redacted=said.redacted,
+        reactions={one.text: list(one.nicks) for one in said.reactions},
     )

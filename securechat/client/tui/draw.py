@@ -13,7 +13,7 @@ from typing import NamedTuple
 import urwid
 from urwid import str_util
 
-ELLIPSIS = "…"
+from securechat.client.tui.text import clip, width
 
 
 class Span(NamedTuple):
@@ -46,17 +46,12 @@ Attribute = Callable[[str, str, str], Hashable]
 
 def width_of(text: str) -> int:
     """Return how many columns a text takes."""
-    return len(text) if text.isascii() else str_util.calc_width(text, 0, len(text))
+    return width(text)
 
 
-def cut(text: str, width: int) -> str:
-    """Return as much of a text as ``width`` columns hold, with an ellipsis where it is cut."""
-    if width <= 0:
-        return ""
-    if width_of(text) <= width:
-        return text
-    end, _ = str_util.calc_text_pos(text, 0, len(text), width - 1)
-    return text[:end] + ELLIPSIS
+def cut(text: str, columns: int) -> str:
+    """Return as much of a text as ``columns`` hold, with an ellipsis where it is cut."""
+    return clip(text, columns)
 
 
 def spans_width(spans: Iterable[Span]) -> int:
@@ -64,10 +59,10 @@ def spans_width(spans: Iterable[Span]) -> int:
     return sum(width_of(span.text) for span in spans)
 
 
-def fit(spans: Iterable[Span], width: int, *, ellipsis: bool = True) -> tuple[Span, ...]:
-    """Return spans that take at most ``width`` columns."""
+def fit(spans: Iterable[Span], columns: int, *, ellipsis: bool = True) -> tuple[Span, ...]:
+    """Return spans that take at most so many columns."""
     out: list[Span] = []
-    room = width
+    room = columns
     for span in spans:
         taken = width_of(span.text)
         if taken <= room:
@@ -89,21 +84,21 @@ def line(*spans: Span, surface: str = "") -> Row:
     return Row(spans, surface)
 
 
-def between(left: Sequence[Span], right: Sequence[Span], width: int) -> tuple[Span, ...]:
+def between(left: Sequence[Span], right: Sequence[Span], columns: int) -> tuple[Span, ...]:
     """Return ``left`` at the left and ``right`` at the right; the left gives way."""
-    right = fit(right, width)
-    room = width - spans_width(right)
+    right = fit(right, columns)
+    room = columns - spans_width(right)
     left = fit(left, max(room - 1, 0))
     gap = room - spans_width(left)
     return (*left, Span(" " * gap), *right)
 
 
-def wrap(spans: Iterable[Span], width: int) -> list[tuple[Span, ...]]:
-    """Return spans as lines of at most ``width`` columns, broken between words where it can be.
+def wrap(spans: Iterable[Span], columns: int) -> list[tuple[Span, ...]]:
+    """Return spans as lines of at most so many columns, broken between words where it can be.
 
     A line feed in a text breaks too. There is always at least one line.
     """
-    width = max(width, 1)
+    columns = max(columns, 1)
     lines: list[tuple[Span, ...]] = []
     current: list[Span] = []
     used = 0
@@ -120,12 +115,12 @@ def wrap(spans: Iterable[Span], width: int) -> list[tuple[Span, ...]]:
                 finish()
             if not part:
                 continue
-            if not broken and used + len(part) <= width and part.isascii():
+            if not broken and used + len(part) <= columns and part.isascii():
                 current.append(span._replace(text=part))
                 used += len(part)
                 continue
             for word, taken in _words(part):
-                if used and (broken or used + taken > width):
+                if used and (broken or used + taken > columns):
                     if word.isspace():
                         broken = True  # a space at the end of a line is its break
                         continue
@@ -134,8 +129,8 @@ def wrap(spans: Iterable[Span], width: int) -> list[tuple[Span, ...]]:
                     finish()
                     current, used = held, spans_width(held)
                 rest = word
-                while used + width_of(rest) > width:
-                    end = str_util.calc_text_pos(rest, 0, len(rest), width - used)[0]
+                while used + width_of(rest) > columns:
+                    end = str_util.calc_text_pos(rest, 0, len(rest), columns - used)[0]
                     if not end and not used:
                         end = 1  # wider than the whole line
                     if end:
@@ -224,5 +219,4 @@ def stack(*blocks: Block) -> Block:
         if block.cursor is not None:
             cursor = (block.cursor[0], block.cursor[1] + len(rows))
         rows += [row if row.surface else row._replace(surface=block.surface) for row in block.rows]
-    width = blocks[0].width if blocks else 0
-    return Block(rows, width, "log", cursor)
+    return Block(rows, blocks[0].width if blocks else 0, "log", cursor)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from securechat.client.tui import inlinetext
 from securechat.client.tui.conversation import Conversation, Entry
 from securechat.client.tui.draw import Row, Span, cut, spans_width, width_of, wrap
-from securechat.client.tui.inlinetext import clean
+from securechat.client.tui.text import clean
 from securechat.protocol.names import fold
 
 NICK_COLORS = 10

@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import re
 
-from securechat.client.lines import visible
 from securechat.client.tui.draw import Span
+from securechat.client.tui.text import clean
 
 _LINK = re.compile(r"https?://[^\s<>\"]+[^\s<>\".,;:!?)\]}'*]", re.IGNORECASE)
-
-
-def clean(text: str) -> str:
-    """Return a text that is harmless on a terminal, on one line."""
-    return visible(text)
 
 
 def spans(text: str, role: str, nick: str, *, multiline: bool = True) -> list[Span]:
@@ -22,7 +17,7 @@ def spans(text: str, role: str, nick: str, *, multiline: bool = True) -> list[Sp
     for number, part in enumerate(text.split("\n") if multiline else [text]):
         if number:
             out.append(Span("\n", role))
-        harmless = visible(part)
+        harmless = clean(part)
         at = 0
         for match in _LINK.finditer(harmless):
             if match.start() > at:

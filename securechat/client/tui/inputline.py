@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from securechat.client.tui.conversation import Conversation
 from securechat.client.tui.draw import Block, Row, Span, cut, width_of, wrap
-from securechat.client.tui.inlinetext import clean
+from securechat.client.tui.text import clean
 
 PROMPT = " \u276f "
 
@@ -23,7 +23,9 @@ class InputLine:
             row = Row((Span(PROMPT, "accent"), Span(cut(f"Message {name}", columns - 4), "faint")))
             return Block([row], columns, "input", (3, 0))
         lines = wrap([Span(self.text)], columns - 4)[-most:]
-        rows = [Row((Span("   " if n else PROMPT, "accent"), *line)) for n, line in enumerate(lines)]
+        rows = [
+            Row((Span("   " if n else PROMPT, "accent"), *line)) for n, line in enumerate(lines)
+        ]
         x = 3 + sum(width_of(span.text) for span in lines[-1])
         return Block(rows, columns, "input", (x, len(rows) - 1))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from securechat.client import events
 from securechat.client.events import Event, Said
+from securechat.client.tui import changes
 from securechat.client.tui.conversation import Conversation, Entry, Kind, entry_of
 from securechat.client.tui.model import SERVER, Model
 from securechat.protocol.names import fold
@@ -40,13 +41,14 @@ def apply(model: Model, event: Event, now: float) -> tuple[Conversation, Entry] 
         case events.HistoryGap(conversation=name, text=text):
             _note(model.open(name), event, f"Messages may be missing here: {text}", "error")
         case _:
-            _people(model, event)
+            if not changes.apply(model, event, now):
+                _people(model, event)
     return None
 
 
 def _said(model: Model, said: Said) -> tuple[Conversation, Entry] | None:
     conversation = model.open(said.conversation)
-    mention = not said.own and model.mentions(said.text)
+    mention = is_mention(model, said)
     entry = entry_of(said, mention=mention)
     placed = conversation.insert(entry) if said.history else conversation.append(entry)
     if not placed:
@@ -58,13 +60,18 @@ def _said(model: Model, said: Said) -> tuple[Conversation, Entry] | None:
     looking = conversation.key == model.current and model.focused and model.at_bottom
     if looking or said.history:
         return None
-    if not conversation.unread_from or not conversation.unread:
+    if conversation.key == model.current and not conversation.unread:
         conversation.unread_from = entry.number
     conversation.unread += 1
     conversation.mentions += mention
     if conversation.muted or not (mention or conversation.kind == "person"):
         return None
     return conversation, entry
+
+
+def is_mention(model: Model, said: Said) -> bool:
+    """Tell whether a message names this person, or a word to look out for."""
+    return not said.own and (said.mention or model.mentions(said.text))
 
 
 def _note(conversation: Conversation, event: Event, text: str, kind: Kind = "event") -> None:
@@ -107,13 +114,8 @@ def _people(model: Model, event: Event) -> None:
         case events.AwayChanged(nick=nick, text=text, own=own):
             if own:
                 model.away = text
-            else:
-                if text is None:
-                    model.away_nicks.pop(fold(nick), None)
-                else:
-                    model.away_nicks[fold(nick)] = text
-                if (person := model.get(nick)) is not None:
-                    person.away = text
+            elif (person := model.get(nick)) is not None:
+                person.away = text
         case _:
             _server(model, event)
 

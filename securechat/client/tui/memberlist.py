@@ -6,8 +6,8 @@ from securechat.client.channels import Member
 from securechat.client.tui.conversation import Conversation
 from securechat.client.tui.draw import Block, Row, Span, cut
 from securechat.client.tui.entries import nick_role
-from securechat.client.tui.inlinetext import clean
 from securechat.client.tui.model import Model
+from securechat.client.tui.text import clean
 from securechat.protocol.names import fold
 
 _RANKS = "~&@%+"
@@ -54,8 +54,7 @@ class MemberList:
         room = max(height - len(rows), 0)
         self.top = min(self.top, max(len(members) - room, 0))
         for one in members[self.top : self.top + room]:
-            away = model.is_away(one.nick)
-            role = "channel.muted" if away else nick_role(one.nick)
+            role = "channel.muted" if one.away else nick_role(one.nick)
             if fold(one.nick) == fold(model.nick):
                 role = "nick.own"
             rows.append(

@@ -54,7 +54,6 @@ class Model:
     at_bottom: bool = True
     away: str | None = None
     chosen: bool = False
-    away_nicks: dict[str, str] = field(default_factory=dict)
     connection: Connection = field(default_factory=Connection)
     _mention: re.Pattern[str] | None = None
 
@@ -118,6 +117,7 @@ class Model:
         if conversation.key != self.current:
             self._leave()
             self.previous, self.current = self.current, conversation.key
+            conversation.opened()
         self.at_bottom = self.chosen = True
         self.changed()
         return conversation
@@ -125,7 +125,7 @@ class Model:
     def _leave(self) -> None:
         left = self.conversations.get(self.current)
         if left is not None:
-            left.unread_from = 0
+            left.closed()
             left.detached = None
             left.trim()
 
@@ -191,8 +191,7 @@ class Model:
             state="pending",
         )
         conversation.outbox.append(entry)
-        conversation.unread_from = 0
-        conversation.touch()
+        conversation.closed()
         self.changed()
         return entry
 
@@ -226,10 +225,6 @@ class Model:
         return [
             nick for nick in dict.fromkeys((*spoken, *members)) if fold(nick) != fold(self.nick)
         ]
-
-    def is_away(self, nick: str) -> bool:
-        """Tell whether somebody is away, as far as that is known."""
-        return fold(nick) in self.away_nicks
 
     def typists(self, conversation: Conversation, now: float) -> list[str]:
         """Return who is typing, in the order in which they began."""

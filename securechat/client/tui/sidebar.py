@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from securechat.client.tui.conversation import Conversation
 from securechat.client.tui.draw import Block, Row, Span, between, cut
-from securechat.client.tui.inlinetext import clean
 from securechat.client.tui.model import Model
+from securechat.client.tui.text import clean
 
 _COUNT_MAX = 999
 

@@ -6,9 +6,9 @@ import math
 
 from securechat.client.tui.conversation import Conversation
 from securechat.client.tui.draw import Row, Span, between, width_of
-from securechat.client.tui.inlinetext import clean
 from securechat.client.tui.logview import LogView
 from securechat.client.tui.model import Model
+from securechat.client.tui.text import clean
 
 
 def header(model: Model, conversation: Conversation, columns: int, *, members: bool) -> Row:
