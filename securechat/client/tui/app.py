@@ -8,13 +8,16 @@ Everything is one nursery. The tasks in it:
     thirtieth of a second, so that a flood of messages costs thirty frames a second and no more.
 *   **events**: takes the client's events into the model, and lets others run every so many.
 *   **input**: urwid's; it calls ``View.keypress``, which changes the model or starts a task.
-*   **clock**: says dirty when time alone changes the screen: countdowns, typing, midnight.
+*   **clock**: once a second, for what time alone changes: countdowns, typing, midnight.
+*   **lag**: measures now and then how long the server takes to answer.
 *   **signals**: SIGTERM and SIGHUP end it. Ctrl-C is a key.
 *   one task for each thing that waits for the server: a line until it is stored, a page of history.
 
-Nothing but the painter writes to the terminal, but for short sequences of the program's own.
-Leaving cancels the nursery; urwid's screen is a context inside it, so the terminal is restored
-whatever ends it: a command, a signal, a terminal that hung up, an error.
+Nothing but the painter writes to the terminal, but for short sequences of the program's own
+(``Screen.say``). Leaving cancels the nursery; urwid's screen is a context inside it, so the
+terminal is restored whatever ends it: a command, a signal, a terminal that hung up, an error.
+
+What is done at a key is in ``actions``, at a command in ``doing``, with the server in ``talk``.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Protocol, TextIO
 
 import trio
@@ -30,20 +33,24 @@ import urwid
 from urwid.display.common import InputClosedError
 
 from securechat.client import events
-from securechat.client.connection import Client, Saying
-from securechat.client.errors import HistoryUnavailable, NotSent
+from securechat.client.connection import Client
+from securechat.client.errors import NoAnswer
+from securechat.client.events import Event
 from securechat.client.groups import unwrapped
-from securechat.client.tui import intake
-from securechat.client.tui.conversation import Conversation, Entry, entry_of
+from securechat.client.tui import actions, intake, talk
+from securechat.client.tui.conversation import Conversation, Entry
 from securechat.client.tui.model import Model
+from securechat.client.tui.options import Options
+from securechat.client.tui.overlays import Overlay
 from securechat.client.tui.palette import Colors, Palette
+from securechat.client.tui.pasting import Pasting
 from securechat.client.tui.screen import Screen
 from securechat.client.tui.view import View
 
 FRAME_SECONDS = 1 / 30
 EVENTS_AT_ONCE = 64
-HISTORY_PAGE = 50
-
+HINT_SECONDS = 6.0
+LAG_SECONDS = 20.0
 
 Input = str | tuple[str, int, int, int]
 """A key, or what the mouse did: kind, button, column, row."""
@@ -53,6 +60,18 @@ class AnyScreen(Protocol):
     """What there must be of a screen beside urwid's own."""
 
     colors: Colors
+
+    def say(self, sequence: str) -> None:
+        """Send a sequence to the terminal."""
+
+    def set_mouse_tracking(self, enable: bool = True) -> None:
+        """Have the mouse told, or not."""
+
+    def copy_to_clipboard(self, text: str) -> None:
+        """Give a text to the terminal's clipboard."""
+
+    def set_title(self, title: str | None) -> None:
+        """Set the window's title."""
 
 
 class Loop(urwid.MainLoop):
@@ -69,15 +88,22 @@ class App:
         self,
         client: Client,
         screen: AnyScreen,
+        options: Options | None = None,
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.client = client
         self.screen = screen
+        self.options = options or Options()
         self.now = now
         self.dirty = trio.Event()
         self.model = Model(
-            client.nick, client.is_channel, lambda: client.channels, changed=self.touch
+            client.nick,
+            client.is_channel,
+            lambda: client.channels,
+            highlights=self.options.highlights,
+            mute=self.options.mute,
+            changed=self.touch,
         )
         self.model.connection.up = client.connected
         self.view = View(
@@ -87,12 +113,74 @@ class App:
             on_mouse=self.on_mouse,
             clock=trio.current_time,
             now=now,
+            time_format=self.options.time_format,
+            member_list=self.options.member_list,
         )
+        self.keys = actions.Keys(self.options.keys)
+        self.pasting = Pasting(self)
         self.nursery: trio.Nursery | None = None
+        self.parting = ""
+        self.typed_at: float | None = None
+        self._hint_until = 0.0
+        self._title = ""
+        self._day: date = now().astimezone().date()
+
+    # --- what others call ----------------------------------------------------------------------
+
+    @property
+    def here(self) -> Conversation:
+        """The conversation that is looked at."""
+        return self.model.here
 
     def touch(self) -> None:
         """Say that something must be drawn."""
         self.dirty.set()
+
+    def start(self, task: Callable[..., Awaitable[Any]], *args: object) -> None:
+        """Run something that waits, until it is done or the screen ends."""
+        if self.nursery is not None:
+            self.nursery.start_soon(task, *args)
+
+    def leave(self, parting: str = "") -> None:
+        """End the full screen."""
+        self.parting = parting
+        if self.nursery is not None:
+            self.nursery.cancel_scope.cancel()
+
+    def hint(self, text: str) -> None:
+        """Show something short at the foot of the screen for some seconds."""
+        self.view.hint = text
+        self._hint_until = trio.current_time() + HINT_SECONDS
+        self.touch()
+
+    def tell(self, text: str) -> None:
+        """Show something in the log, for this person alone."""
+        self.here.append(Entry("event", self.now(), text))
+        self.view.log.to_bottom()
+        self.touch()
+
+    def complain(self, text: str) -> None:
+        """Show in the log that something was not done, for this person alone."""
+        self.here.append(Entry("error", self.now(), text))
+        self.view.log.to_bottom()
+        self.touch()
+
+    def show(self, overlay: Overlay) -> None:
+        """Lay something over the screen."""
+        self.view.overlay = overlay
+        self.touch()
+
+    def uncover(self) -> None:
+        """Take away what lies over the screen."""
+        self.view.overlay = None
+        self.touch()
+
+    def go(self, name: str) -> None:
+        """Look at a conversation, a new one if need be."""
+        talk.stop_typing(self)
+        self.model.look_at(name)
+        self.view.log.reset()
+        self.view.members.filter, self.view.members.top = "", 0
 
     # --- tasks ---------------------------------------------------------------------------------
 
@@ -104,12 +192,12 @@ class App:
             screen=self.screen,  # type: ignore[arg-type]
             event_loop=event_loop,
             input_filter=self._input,
+            handle_mouse=self.options.mouse,
         )
         with unwrapped():
             async with trio.open_nursery() as self.nursery:
-                self.nursery.start_soon(self._events)
-                self.nursery.start_soon(self._clock)
-                self.nursery.start_soon(self._signals)
+                for task in (self._events, self._clock, self._lag, self._signals):
+                    self.nursery.start_soon(task)
                 try:
                     with loop.start():
                         self.nursery.start_soon(self._painter, loop)
@@ -117,11 +205,6 @@ class App:
                 except InputClosedError:
                     pass  # the terminal is gone, and so is whoever looked at it
                 self.nursery.cancel_scope.cancel()
-
-    def leave(self) -> None:
-        """End the program's full screen."""
-        assert self.nursery is not None  # noqa: S101 - keys come while it runs
-        self.nursery.cancel_scope.cancel()
 
     async def _painter(self, loop: Loop) -> None:
         while True:
@@ -136,55 +219,65 @@ class App:
         model, log = self.model, self.view.log
         here = model.here
         model.at_bottom = log.at_bottom
-        if log.at_bottom and model.focused and here.unread:
-            here.read()
-            self.touch()
-        if log.at_top and here.kind != "server" and not here.whole and not here.loading:
-            here.loading = True
-            self.start(self._load_older, here)
-
-    def start(self, task: Callable[..., Awaitable[Any]], *args: object) -> None:
-        """Run something that waits."""
-        assert self.nursery is not None  # noqa: S101 - nothing waits before it runs
-        self.nursery.start_soon(task, *args)
+        if log.at_bottom and model.focused:
+            talk.mark_read(self, here)
+        if log.at_top and here.detached is None:
+            talk.want_older(self, here)
+        urgent = f"({model.urgent}) " if model.urgent else ""
+        title = f"{urgent}{here.name} - SecureChat"
+        if title != self._title:
+            self._title = title
+            self.screen.set_title(title)
 
     async def _events(self) -> None:
         taken = 0
         async for event in self.client:
-            told = intake.apply(self.model, event, trio.current_time())
-            if isinstance(event, events.Joined) and event.own:
-                self.model.open(event.channel).whole = False
-            del told
+            self.take(event)
             taken += 1
             if taken % EVENTS_AT_ONCE == 0:
                 await trio.lowlevel.checkpoint()
         self.leave()
 
+    def take(self, event: Event) -> None:
+        """Take one of the client's events."""
+        told = intake.apply(self.model, event, trio.current_time())
+        if told is not None:
+            talk.notify(self, *told)
+        if isinstance(event, events.LoggedIn):
+            self.start(talk.load_people, self)
+        elif isinstance(event, events.ChannelRenamed):
+            self.view.input.drafts.rename(event.old, event.new)
+
     async def _clock(self) -> None:
         while True:
             await trio.sleep(1)
-            here = self.model.here
-            if self.model.connection.retry_at is not None or here.typing:
+            now, here = trio.current_time(), self.here
+            if self.view.hint and now >= self._hint_until:
+                self.view.hint = ""
+                self.touch()
+            today = self.now().astimezone().date()
+            if self.model.connection.retry_at is not None or here.typing or today != self._day:
+                self._day = today
+                self.touch()
+            self.pasting.tick(now)
+            talk.pause_typing(self, now)
+
+    async def _lag(self) -> None:
+        connection = self.model.connection
+        while True:
+            await trio.sleep(LAG_SECONDS)
+            try:
+                lag = await self.client.ping()
+            except NoAnswer:
+                lag = None
+            if lag != connection.lag:
+                connection.lag = lag
                 self.touch()
 
     async def _signals(self) -> None:
         with trio.open_signal_receiver(signal.SIGTERM, signal.SIGHUP) as signals:
             async for _ in signals:
                 self.leave()
-
-    async def _load_older(self, conversation: Conversation) -> None:
-        try:
-            page = await self.client.history(
-                conversation.name, limit=HISTORY_PAGE, before=conversation.oldest
-            )
-        except HistoryUnavailable:
-            conversation.whole = True
-        else:
-            added = conversation.prepend([entry_of(said) for said in page])
-            conversation.whole = not added
-        finally:
-            conversation.loading = False
-            self.touch()
 
     # --- input ---------------------------------------------------------------------------------
 
@@ -193,68 +286,52 @@ class App:
         self.touch()
         return keys
 
-    def on_mouse(self, event: str, button: int, column: int, row: int) -> None:
-        """Take a click or a turn of the wheel."""
-        if event == "mouse press" and button in (4, 5):
-            self.view.log.scroll(self.model.here, -3 if button == 4 else 3)
-
     def on_key(self, key: str) -> None:
         """Take a key."""
-        log, here = self.view.log, self.model.here
-        match key:
-            case "ctrl c" | "ctrl q":
-                self.leave()
-            case "enter":
-                self.submit()
-            case "page up":
-                log.page(here, -1)
-            case "page down":
-                log.page(here, 1)
-            case "focus in" | "focus out":
-                self.model.focused = key == "focus in"
-            case "meta down" | "meta up":
-                self.go(self.model.neighbour(1 if key == "meta down" else -1).name)
-            case _:
-                self.view.input.key(key)
-
-    def go(self, name: str) -> None:
-        """Look at a conversation."""
-        self.model.look_at(name)
-        self.view.log.reset()
-
-    def submit(self) -> None:
-        """Say what is typed."""
-        text = self.view.input.take().strip()
-        if text:
-            self.say(self.model.here, text)
-
-    def say(self, conversation: Conversation, text: str) -> None:
-        """Say something there."""
-        saying = self.client.speak(conversation.name, text)
-        entry = self.model.waiting(conversation, text, self.now())
-        self.view.log.to_bottom()
-        self.start(self._settle, conversation, entry, saying)
-
-    async def _settle(self, conversation: Conversation, entry: Entry, saying: Saying) -> None:
-        try:
-            await saying.receipt(float("inf"))
-        except NotSent as error:
-            self.model.settled(conversation, entry, str(error))
+        self.touch()
+        if key in ("focus in", "focus out"):
+            self.model.focused = key == "focus in"
+        elif self.pasting.take(key):
+            pass
+        elif self.view.overlay is not None:
+            self.view.overlay.key(key)
         else:
-            self.model.settled(conversation, entry)
+            actions.press(self, key)
+
+    def on_mouse(self, event: str, button: int, column: int, row: int) -> None:
+        """Take a click or a turn of the wheel."""
+        self.touch()
+        if not event.endswith("press") or self.view.overlay is not None:
+            return
+        step = {4: -3, 5: 3}.get(button)
+        people = self.view.size[0] - self.view.people
+        if step is not None and self.view.people and column >= people:
+            self.view.members.top = max(self.view.members.top + step, 0)
+        elif step is not None:
+            self.view.log.scroll(self.here, step)
+        elif button == 1 and column < self.view.log_left:
+            keys = self.view.sidebar.keys
+            if row < len(keys) and keys[row]:
+                self.go(self.model.conversations[keys[row]].name)
 
 
 async def run_full_screen(
     client: Client,
+    options: Options | None = None,
     *,
     channel: str = "",
     stdin: TextIO = sys.stdin,
     stdout: TextIO = sys.stdout,
 ) -> bool:
-    """Run the full-screen client on a terminal until somebody leaves; return ``True`` then."""
-    screen = Screen(stdin, stdout)
-    app = App(client, screen)
+    """Run the full screen on a terminal until somebody leaves; return ``True`` then.
+
+    ``channel`` is looked at first; it should be one that the client was told to join.
+    """
+    options = options or Options()
+    screen = Screen(stdin, stdout, options.colors)
+    app = App(client, screen, options)
     if channel:
         app.go(channel)
     await app.run()
+    await client.quit(app.parting)
     return True

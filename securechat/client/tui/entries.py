@@ -258,7 +258,7 @@ def _happening(entry: Entry, look: Look) -> list[Row]:
     role = {"error": "error.text", "server": "server"}.get(entry.kind, "event")
     sign = {"error": "!", "server": "·"}.get(entry.kind, "·")
     text = presence_text(entry.presence) if entry.kind == "presence" else entry.text
-    lines = wrap(inlinetext.spans(text, role, "", multiline=True), look.text_width)
+    lines = wrap(inlinetext.spans(text, role, ""), look.text_width)
     body = Span(" " * look.indent)
     if not look.columns:
         return [Row((Span(f" {sign}", role), *line)) for line in [[Span(" "), *lines[0]]]] + [

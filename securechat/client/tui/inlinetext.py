@@ -1,30 +1,29 @@
-"""What is special within a line of text: addresses, code, names. Pure."""
+"""A message's text as spans with roles. Pure.
+
+What is in it is found by :mod:`~securechat.client.tui.inline`; the styles of IRC go behind the
+role, as in ``text+bold``.
+"""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Collection
 
 from securechat.client.tui.draw import Span
-from securechat.client.tui.text import clean
+from securechat.client.tui.inline import spans as parts_of
 
-_LINK = re.compile(r"https?://[^\s<>\"]+[^\s<>\".,;:!?)\]}'*]", re.IGNORECASE)
+_ROLES = {"link": "link", "code": "code", "block": "code", "mention": "self", "nick": "mentioned",
+          "channel": "channel.link"}
+_STYLES = {"bold": "bold", "italic": "italics", "underline": "underline", "strike": "strikethrough",
+           "reverse": "standout"}
 
 
-def spans(text: str, role: str, nick: str, *, multiline: bool = True) -> list[Span]:
-    """Return a text as spans; ``nick`` is the own name."""
-    del nick
+def spans(text: str, role: str, nick: str, nicks: Collection[str] = ()) -> list[Span]:
+    """Return a text as spans; ``role`` is that of ordinary text, ``nick`` the own name."""
     out: list[Span] = []
-    for number, part in enumerate(text.split("\n") if multiline else [text]):
-        if number:
-            out.append(Span("\n", role))
-        harmless = clean(part)
-        at = 0
-        for match in _LINK.finditer(harmless):
-            if match.start() > at:
-                out.append(Span(harmless[at : match.start()], role))
-            link = match[0]
-            out.append(Span(link, "link", link if link.isascii() else ""))
-            at = match.end()
-        if at < len(harmless):
-            out.append(Span(harmless[at:], role))
+    for part in parts_of(text, nick, nicks):
+        own = _ROLES.get(part.kind, role)
+        styles = ",".join(_STYLES[one] for one in sorted(part.styles) if one in _STYLES)
+        shown = f" {part.text} " if part.kind == "code" and "\n" not in part.text else part.text
+        out.append(Span(shown, f"{own}+{styles}" if styles else own,
+                        part.target if part.kind == "link" else ""))
     return out

@@ -41,6 +41,7 @@ class LogView:
         self._look: Look | None = None
         self._height = 0
         self._on_screen: list[int] = []
+        self._wanted = 0
 
     def reset(self) -> None:
         """Look at another conversation, at its bottom."""
@@ -84,6 +85,9 @@ class LogView:
             self.at_top, self.at_bottom, self.below = True, True, 0
             self._on_screen = []
             return [Row(())] * height
+        if self._wanted:
+            self.selected, self._wanted = self._wanted, 0
+            self.to_entry(conversation, self.selected)
         if self.anchor is not None:
             rows = self._anchored(conversation, entries, look, height)
             if rows is not None:
@@ -196,6 +200,10 @@ class LogView:
             return
         self.anchor = Anchor(number, 0)
         self.scroll(conversation, -max(self._height // 3, 1))
+
+    def jump(self, number: int) -> None:
+        """Show an entry, and select it, when it is drawn next."""
+        self._wanted = number
 
     def select(self, conversation: Conversation, step: int) -> Entry | None:
         """Select the message ``step`` further, from the bottom of the screen on at first."""

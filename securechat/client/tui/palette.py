@@ -34,6 +34,9 @@ DARK: Mapping[str, tuple[str, str]] = {
     "link": ("#8fb8f5,underline", ""),
     "code": ("#c9b48f", "#24262c"),
     "self": ("#7fb0ff,bold", ""),
+    "mentioned": ("#b9c4d8", ""),
+    "channel.link": ("#8fb8f5", ""),
+    "placeholder": ("#626978", ""),
     "pending": ("#868d9b", ""),
     "failed": ("#d4d7de", ""),
     "notice": ("#a9afbb,italics", ""),
@@ -91,7 +94,9 @@ class Palette:
         key = (role, surface, link)
         found = self._known.get(key)
         if found is None:
+            role, _, styles = role.partition("+")
             foreground, own = self._roles[role]
+            foreground = f"{foreground},{styles}" if styles else foreground
             background = own or self._roles[surface][1]
             found = urwid.AttrSpec(
                 foreground,

@@ -27,20 +27,22 @@ class SearchView(Overlay):
         jump: Callable[[Said], None],
         close: Callable[[], None],
         now: Callable[[], datetime],
-        query: str = "",
     ) -> None:
         self._start = start
         self._jump = jump
         self.close = close
         self._now = now
-        self.query = query
+        self.query = ""
         self.asked = ""
         self.hits: Sequence[Said] | None = None
         self.error = ""
         self.at = 0
         self._top = 0
-        if query:
-            self._ask()
+
+    def ask(self, query: str) -> None:
+        """Search for these words."""
+        self.query = query
+        self._ask()
 
     def _ask(self) -> None:
         self.asked, self.hits, self.error = self.query, None, ""

@@ -58,6 +58,7 @@ class View(urwid.Widget):
         self.size = (80, 24)
         self.log_top = 0
         self.log_left = 0
+        self.people = 0
         self._on_key = on_key
         self._on_mouse = on_mouse
         self._clock = clock
@@ -80,6 +81,7 @@ class View(urwid.Widget):
         people = memberlist.width(columns, self.member_list)
         if conversation.kind != "channel":
             people = 0
+        self.people = people
         panels: list[Block] = []
         if side:
             panels.append(self.sidebar.block(self.model, side, height))
@@ -99,7 +101,10 @@ class View(urwid.Widget):
     def _main(self, columns: int, height: int, *, side: int, people: int) -> Block:
         now = self._clock()
         conversation = self.model.here
-        typed = self.input.block(conversation, columns, max(min(height // 3, 8), 1))
+        airy = height >= _AIRY_FROM
+        typed = self.input.block(
+            conversation, columns, max(min(height // 3, 12), 1), airy=airy
+        )
         blocks = [typed]
         left = height - len(typed.rows)
         if left >= 2:
@@ -107,6 +112,9 @@ class View(urwid.Widget):
                 self.model, conversation, columns, now, sidebar=bool(side), hint=self.hint
             )
             blocks.append(Block([row], columns, "log"))
+            left -= 1
+        if left >= 18 and not airy:
+            blocks.insert(0, Block([Row(())], columns, "log"))
             left -= 1
         banner = statusbar.banner(self.model, columns, now)
         if banner is not None and left >= 3:
@@ -125,7 +133,7 @@ class View(urwid.Widget):
             self._now().astimezone().date(),
             self.model.nick,
             self._time_format,
-            airy=height >= _AIRY_FROM,
+            airy=airy,
         )
         rows = self.log.rows(conversation, look, left)
         self.log_top = len(head)
