@@ -1,4 +1,4 @@
-"""The commands of the line mode: one table, and what each row does."""
+"""The commands of the line mode: what it does at each row of the table that it knows."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import trio
 
+from securechat.client.commandtable import ROWS
 from securechat.errors import UserError
 from securechat.protocol.names import CHANNEL_BYTES_MAX, fold, is_channel_name
 
@@ -119,16 +120,20 @@ class Command(NamedTuple):
     action: Callable[[LineMode, str, trio.Nursery], Awaitable[None]]
 
 
+ACTIONS: dict[str, Callable[[LineMode, str, trio.Nursery], Awaitable[None]]] = {
+    "join": _join,
+    "part": _part,
+    "msg": _message,
+    "notice": _notice,
+    "me": _act,
+    "topic": _topic,
+    "names": _names,
+    "who": _who,
+    "away": _away,
+    "help": _help,
+    "quit": _leave,
+}
 COMMANDS: dict[str, Command] = {
-    "join": Command("CHANNEL", "join a channel and talk there", _join),
-    "part": Command("[CHANNEL] [REASON]", "leave a channel", _part),
-    "msg": Command("NAME TEXT", "say something to a person or in another channel", _message),
-    "notice": Command("NAME TEXT", "the same, as a notice, which nobody answers", _notice),
-    "me": Command("ACTION", "say what you do: /me waves", _act),
-    "topic": Command("[CHANNEL] [TOPIC]", "show the topic, or set it", _topic),
-    "names": Command("[CHANNEL]", "list who is in a channel", _names),
-    "who": Command("[NAME]", "tell more about the people in a channel, or one", _who),
-    "away": Command("[REASON]", "be away; without a reason, be back", _away),
-    "help": Command("", "show this", _help),
-    "quit": Command("[REASON]", "leave", _leave),
+    name: Command("" if name == "help" else ROWS[name].usage, ROWS[name].help, action)
+    for name, action in ACTIONS.items()
 }
