@@ -22,6 +22,7 @@ What is done at a key is in ``actions``, at a command in ``doing``, with the ser
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
@@ -39,10 +40,12 @@ from securechat.client.events import Event
 from securechat.client.groups import unwrapped
 from securechat.client.tui import actions, intake, talk
 from securechat.client.tui.conversation import Conversation, Entry
+from securechat.client.tui.editor import Editor
+from securechat.client.tui.keys import resolve
 from securechat.client.tui.model import Model
 from securechat.client.tui.options import Options
 from securechat.client.tui.overlays import Overlay
-from securechat.client.tui.palette import Colors, Palette
+from securechat.client.tui.palette import Colors, Palette, theme_for
 from securechat.client.tui.pasting import Pasting
 from securechat.client.tui.screen import Screen
 from securechat.client.tui.view import View
@@ -63,6 +66,9 @@ class AnyScreen(Protocol):
 
     def say(self, sequence: str) -> None:
         """Send a sequence to the terminal."""
+
+    def clear(self) -> None:
+        """Draw everything anew next time."""
 
     def set_mouse_tracking(self, enable: bool = True) -> None:
         """Have the mouse told, or not."""
@@ -97,6 +103,7 @@ class App:
         self.options = options or Options()
         self.now = now
         self.dirty = trio.Event()
+        self.keymap = resolve(self.options.keys)
         self.model = Model(
             client.nick,
             client.is_channel,
@@ -108,19 +115,20 @@ class App:
         self.model.connection.up = client.connected
         self.view = View(
             self.model,
-            Palette(screen.colors),
+            Palette(theme_for(self.options.theme, os.environ), screen.colors),
             on_key=self.on_key,
             on_mouse=self.on_mouse,
             clock=trio.current_time,
             now=now,
+            keymap=self.keymap,
             time_format=self.options.time_format,
             member_list=self.options.member_list,
         )
-        self.keys = actions.Keys(self.options.keys)
         self.pasting = Pasting(self)
         self.nursery: trio.Nursery | None = None
         self.parting = ""
         self.typed_at: float | None = None
+        self.cleared_at = float("-inf")
         self._hint_until = 0.0
         self._title = ""
         self._day: date = now().astimezone().date()
@@ -131,6 +139,11 @@ class App:
     def here(self) -> Conversation:
         """The conversation that is looked at."""
         return self.model.here
+
+    @property
+    def editor(self) -> Editor:
+        """The editor of the conversation that is looked at."""
+        return self.view.input.editor(self.model.here)
 
     def touch(self) -> None:
         """Say that something must be drawn."""
@@ -165,6 +178,18 @@ class App:
         self.view.log.to_bottom()
         self.touch()
 
+    def set_options(self, options: Options) -> None:
+        """Look and behave otherwise from now on. Raises ``ThemeError``."""
+        if options.theme != self.options.theme:
+            self.view.palette = Palette(theme_for(options.theme, os.environ), self.screen.colors)
+        if options.mouse != self.options.mouse:
+            self.screen.set_mouse_tracking(options.mouse)
+        self.view.time_format = options.time_format
+        self.view.member_list = options.member_list
+        self.model.set_highlights(options.highlights)
+        self.options = options
+        self.touch()
+
     def show(self, overlay: Overlay) -> None:
         """Lay something over the screen."""
         self.view.overlay = overlay
@@ -178,6 +203,9 @@ class App:
     def go(self, name: str) -> None:
         """Look at a conversation, a new one if need be."""
         talk.stop_typing(self)
+        here = self.here
+        here.draft = here.kind != "server" and self.view.input.drafts.unsent(here.key)
+        self.view.cycle = None
         self.model.look_at(name)
         self.view.log.reset()
         self.view.members.filter, self.view.members.top = "", 0
@@ -294,7 +322,8 @@ class App:
         elif self.pasting.take(key):
             pass
         elif self.view.overlay is not None:
-            self.view.overlay.key(key)
+            action = self.keymap.action(key, "popup")
+            self.view.overlay.key(actions.POPUP.get(action or "", key))
         else:
             actions.press(self, key)
 
@@ -308,6 +337,7 @@ class App:
         if step is not None and self.view.people and column >= people:
             self.view.members.top = max(self.view.members.top + step, 0)
         elif step is not None:
+            self.here.cleared = self.here.cleared and step > 0
             self.view.log.scroll(self.here, step)
         elif button == 1 and column < self.view.log_left:
             keys = self.view.sidebar.keys
@@ -325,7 +355,8 @@ async def run_full_screen(
 ) -> bool:
     """Run the full screen on a terminal until somebody leaves; return ``True`` then.
 
-    ``channel`` is looked at first; it should be one that the client was told to join.
+    ``channel`` is looked at first; it should be one that the client was told to join. Raises
+    ``ThemeError`` and ``WrongKey`` for options that cannot be, before the screen is touched.
     """
     options = options or Options()
     screen = Screen(stdin, stdout, options.colors)

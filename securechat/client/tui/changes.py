@@ -71,6 +71,4 @@ def _renamed(model: Model, event: events.ChannelRenamed) -> None:
             setattr(model, place, conversation.key)
     by = f"{event.by} renamed" if event.by else "Renamed"
     because = f": {event.reason}" if event.reason else ""
-    conversation.append(
-        Entry("event", event.time, f"{by} {event.old} to {event.new}{because}")
-    )
+    conversation.append(Entry("event", event.time, f"{by} {event.old} to {event.new}{because}"))

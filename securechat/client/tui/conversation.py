@@ -68,7 +68,7 @@ class Conversation:
     outbox: list[Entry] = field(default_factory=list)
     detached: list[Entry] | None = None
     topic: str = ""
-    draft: str = ""
+    draft: bool = False
     unread: int = 0
     mentions: int = 0
     unread_from: int = 0
@@ -78,6 +78,7 @@ class Conversation:
     here: bool = True
     whole: bool = False
     loading: bool = False
+    cleared: bool = False
     marker: datetime | None = None
     line_after: datetime | None = None
     line_wanted: int = 0
@@ -176,6 +177,14 @@ class Conversation:
                 self.touch()
                 return
 
+    def clear(self) -> None:
+        """Let go of all entries; those of the history come back when one scrolls up."""
+        self.entries.clear()
+        self.known.clear()
+        self.whole = False
+        self.cleared = True
+        self.touch()
+
     def trim(self) -> None:
         """Let go of the oldest entries where there are too many."""
         if len(self.entries) <= ENTRIES_MAX + _TRIM:
@@ -229,8 +238,7 @@ class Conversation:
         if not self.unread or (self.entries and self.entries[0].time > until):
             return
         left = [
-            one for one in self.entries
-            if one.kind == "said" and not one.own and one.time > until
+            one for one in self.entries if one.kind == "said" and not one.own and one.time > until
         ]
         self.unread = min(self.unread, len(left))
         self.mentions = min(self.mentions, sum(one.mention for one in left))
@@ -238,14 +246,14 @@ class Conversation:
     # --- what becomes of messages --------------------------------------------------------------
 
     def edit(self, msgid: str, text: str, *, mention: bool) -> None:
-        """A message has another text."""
+        """Take another text of a message."""
         entry = self.known.get(msgid)
         if entry is not None:
             entry.text, entry.edited, entry.mention = text, True, mention
             self._changed(entry)
 
     def redact(self, msgid: str) -> None:
-        """A message, or a reaction, is gone."""
+        """Take it that a message, or a reaction, is gone."""
         entry = self.known.get(msgid)
         if entry is not None:
             entry.redacted, entry.text, entry.mention = True, "", False
@@ -258,7 +266,7 @@ class Conversation:
     def react(
         self, msgid: str, text: str, nick: str, *, removed: bool = False, change: str = ""
     ) -> None:
-        """Somebody reacted to a message, or took it back."""
+        """Take a reaction to a message, or that it was taken back."""
         entry = self.known.get(msgid)
         if entry is None:
             return

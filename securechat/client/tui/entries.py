@@ -7,7 +7,6 @@ Above an entry may stand *decorations*: the day, the line where the unread messa
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
@@ -17,9 +16,9 @@ from securechat.client.tui import inlinetext
 from securechat.client.tui.conversation import Conversation, Entry
 from securechat.client.tui.draw import Row, Span, cut, spans_width, width_of, wrap
 from securechat.client.tui.text import clean
+from securechat.client.tui.themes import nick_role
 from securechat.protocol.names import fold
 
-NICK_COLORS = 10
 GROUP = timedelta(minutes=7)
 _COLUMNS_FROM = 48
 _TEXT_MAX = 110  # longer lines are hard to read
@@ -76,11 +75,6 @@ class Shown(NamedTuple):
 
     rows: tuple[Row, ...]
     above: int
-
-
-def nick_role(nick: str) -> str:
-    """Return the role of a name: always the same one for the same person."""
-    return f"nick.{zlib.crc32(fold(nick).encode()) % NICK_COLORS}"
 
 
 def show(

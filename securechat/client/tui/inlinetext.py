@@ -11,10 +11,21 @@ from collections.abc import Collection
 from securechat.client.tui.draw import Span
 from securechat.client.tui.inline import spans as parts_of
 
-_ROLES = {"link": "link", "code": "code", "block": "code", "mention": "self", "nick": "mentioned",
-          "channel": "channel.link"}
-_STYLES = {"bold": "bold", "italic": "italics", "underline": "underline", "strike": "strikethrough",
-           "reverse": "standout"}
+_ROLES = {
+    "link": "link",
+    "code": "code",
+    "block": "code",
+    "mention": "self",
+    "nick": "channel.link",
+    "channel": "channel.link",
+}
+_STYLES = {
+    "bold": "bold",
+    "italic": "italics",
+    "underline": "underline",
+    "strike": "strikethrough",
+    "reverse": "standout",
+}
 
 
 def spans(text: str, role: str, nick: str, nicks: Collection[str] = ()) -> list[Span]:
@@ -24,6 +35,11 @@ def spans(text: str, role: str, nick: str, nicks: Collection[str] = ()) -> list[
         own = _ROLES.get(part.kind, role)
         styles = ",".join(_STYLES[one] for one in sorted(part.styles) if one in _STYLES)
         shown = f" {part.text} " if part.kind == "code" and "\n" not in part.text else part.text
-        out.append(Span(shown, f"{own}+{styles}" if styles else own,
-                        part.target if part.kind == "link" else ""))
+        out.append(
+            Span(
+                shown,
+                f"{own}+{styles}" if styles else own,
+                part.target if part.kind == "link" else "",
+            )
+        )
     return out

@@ -13,8 +13,8 @@ from typing import Literal
 from securechat.client.tui.conversation import Conversation, Entry
 from securechat.client.tui.draw import Block, Row, Span, between, cut, width_of
 from securechat.client.tui.editor import Drafts, Editor
-from securechat.client.tui.entries import nick_role
 from securechat.client.tui.text import clean
+from securechat.client.tui.themes import nick_role
 from securechat.protocol.names import fold
 
 PROMPT = " \u276f "
@@ -57,7 +57,7 @@ class InputLine:
             hint = cut(f"Message {clean(conversation.name)}", columns - _INDENT - 1)
             if conversation.kind == "server":
                 hint = cut("/join a channel, or /help", columns - _INDENT - 1)
-            rows.append(Row((prompt, Span(hint, "placeholder"))))
+            rows.append(Row((prompt, Span(hint, "hint"))))
             cursor = (_INDENT, len(rows) - 1)
         else:
             visual = editor.visual(columns - _INDENT - 1)

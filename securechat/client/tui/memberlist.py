@@ -5,9 +5,9 @@ from __future__ import annotations
 from securechat.client.channels import Member
 from securechat.client.tui.conversation import Conversation
 from securechat.client.tui.draw import Block, Row, Span, cut
-from securechat.client.tui.entries import nick_role
 from securechat.client.tui.model import Model
 from securechat.client.tui.text import clean
+from securechat.client.tui.themes import nick_role
 from securechat.protocol.names import fold
 
 _RANKS = "~&@%+"

@@ -109,6 +109,10 @@ class Model:
         """Take another name of one's own."""
         self.nick, self._mention = nick, None
 
+    def set_highlights(self, words: tuple[str, ...]) -> None:
+        """Look out for other words."""
+        self.highlights, self._mention = words, None
+
     # --- looking -------------------------------------------------------------------------------
 
     def look_at(self, name: str) -> Conversation:

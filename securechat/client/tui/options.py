@@ -1,17 +1,21 @@
-"""How the full screen looks and behaves: what is set for it."""
+"""How the full screen looks and behaves: what is set for it, and what ``/set`` changes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+from securechat.errors import UserError
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
     """The interface's settings.
 
-    ``time_format`` is one of ``strftime``. ``mute`` are conversations that never notify,
-    ``highlights`` words that do, beside the own name. ``keys`` maps actions to their keys.
+    ``time_format`` is one of ``strftime``; ``member_list`` is ``auto``, ``always`` or ``never``.
+    ``mute`` are conversations that never notify, ``highlights`` words that do, beside the own
+    name. ``keys`` maps actions to their keys.
     """
 
     theme: str = "auto"
@@ -25,3 +29,33 @@ class Options:
     mute: tuple[str, ...] = ()
     highlights: tuple[str, ...] = ()
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+_FLAGS = {"on": True, "true": True, "yes": True, "off": False, "false": False, "no": False}
+_WORDS = {"member_list": ("auto", "always", "never"), "theme": (), "time_format": ()}
+_LISTS = ("highlights",)
+
+SETTINGS = tuple(
+    one.name for one in fields(Options) if one.type == "bool" or one.name in (*_WORDS, *_LISTS)
+)
+"""What can be changed while the program runs."""
+
+
+def changed(options: Options, name: str, value: str) -> Options:
+    """Return the options with one of them set from text. Raises ``UserError``."""
+    if name not in SETTINGS:
+        raise UserError(f"There is no setting {name!r}; there are {', '.join(SETTINGS)}.")
+    values: dict[str, Any] = {}
+    if name in _LISTS:
+        values[name] = tuple(value.split())
+        return replace(options, **values)
+    if name in _WORDS:
+        allowed = _WORDS[name]
+        if allowed and value not in allowed:
+            raise UserError(f"{name} must be {' or '.join(allowed)}.")
+        values[name] = value
+        return replace(options, **values)
+    if value.lower() not in _FLAGS:
+        raise UserError(f"{name} must be on or off.")
+    values[name] = _FLAGS[value.lower()]
+    return replace(options, **values)

@@ -40,7 +40,9 @@ class Pasting:
             self._end()
         else:
             sign = _SIGNS.get(key, key)
-            if sign in ("\n", "\t") or sign.isprintable() and (len(sign) == 1 or not sign.isascii()):
+            if sign in ("\n", "\t") or (
+                sign.isprintable() and (len(sign) == 1 or not sign.isascii())
+            ):
                 self._parts.append(sign)
         return True
 

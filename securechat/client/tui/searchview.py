@@ -7,9 +7,10 @@ from datetime import datetime
 
 from securechat.client.events import Said
 from securechat.client.tui.draw import Block, Row, Span, cut, width_of
-from securechat.client.tui.entries import Look, day_name, nick_role
+from securechat.client.tui.entries import Look, day_name
 from securechat.client.tui.overlays import Overlay, centred
 from securechat.client.tui.text import clean
+from securechat.client.tui.themes import nick_role
 
 _WIDTH_MAX = 96
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 
-from securechat.client.tui.conversation import Conversation
+from securechat.client.tui.conversation import Conversation, Entry
 from securechat.client.tui.draw import Row, Span, between, width_of
+from securechat.client.tui.keys import Keymap
 from securechat.client.tui.logview import LogView
 from securechat.client.tui.model import Model
 from securechat.client.tui.text import clean
@@ -28,7 +29,7 @@ def header(model: Model, conversation: Conversation, columns: int, *, members: b
     return Row(between(left, right, columns))
 
 
-def banner(model: Model, columns: int, now: float) -> Row | None:
+def banner(model: Model, keymap: Keymap, columns: int, now: float) -> Row | None:
     """Return the line that says that there is no connection; ``None`` while there is one."""
     connection = model.connection
     if connection.up or not connection.reason:
@@ -38,7 +39,11 @@ def banner(model: Model, columns: int, now: float) -> Row | None:
     if connection.retry_at is not None:
         seconds = max(math.ceil(connection.retry_at - now), 0)
         text = f"again in {seconds} s " if seconds else "connecting… "
-        right = [Span(text, "warn"), Span("Ctrl-R", "key"), Span(" now ", "dim")]
+        right = [
+            Span(text, "warn"),
+            Span(f" {keymap.key('reconnect')} ", "key"),
+            Span(" now ", "soft"),
+        ]
     return Row(between(left, right, columns), "banner")
 
 
@@ -48,6 +53,7 @@ def status(
     columns: int,
     now: float,
     *,
+    keymap: Keymap,
     sidebar: bool,
     hint: str = "",
 ) -> Row:
@@ -74,12 +80,30 @@ def status(
             right += [Span(f" {others} ", "badge"), Span(" ")]
     if columns >= 50 and not hint:
         right += [
-            Span("F1", "faint"),
-            Span(" help  ", "faint"),
-            Span("Ctrl-K", "faint"),
-            Span(" go to ", "faint"),
+            Span(keymap.key("help"), "soft"),
+            Span(" help  ", "dim"),
+            Span(keymap.key("switcher"), "soft"),
+            Span(" go to ", "dim"),
         ]
     return Row(between(left, right, columns))
+
+
+def choices(entry: Entry, keymap: Keymap, columns: int) -> Row:
+    """Return the line at the foot of the screen while a message is chosen: what can be done."""
+    can = ["reply", "react"] if entry.msgid and not entry.redacted else []
+    if entry.own and not entry.redacted:
+        can.append("edit")
+    if entry.state == "failed":
+        can.append("resend")
+    can += ["delete", "copy"]
+    if "://" in entry.text:
+        can.append("open")
+    spans = [Span(" ")]
+    for name in can:
+        key = keymap.key(f"select.{name}")
+        spans += [Span(f" {key} ", "key"), Span(f" {name}  ", "soft")]
+    leave = [Span(keymap.key("select.leave"), "soft"), Span(" back ", "dim")]
+    return Row(between(spans, leave if columns >= 50 else [], columns))
 
 
 def typing_text(nicks: list[str]) -> str:
@@ -98,7 +122,7 @@ def pill(model: Model, log: LogView, conversation: Conversation, columns: int) -
     if log.at_bottom:
         return None
     if conversation.detached is not None:
-        text = " older messages · End goes back to now "
+        text = " older messages · Esc goes back to now "
     elif conversation.unread:
         text = f" {conversation.unread} new ↓ "
     else:

@@ -150,7 +150,12 @@ def mark_read(app: App, conversation: Conversation) -> None:
 
 def want_older(app: App, conversation: Conversation) -> None:
     """Load what was said before, where there may be some and nobody does."""
-    if conversation.kind == "server" or conversation.whole or conversation.loading:
+    if (
+        conversation.kind == "server"
+        or conversation.whole
+        or conversation.loading
+        or conversation.cleared
+    ):
         return
     if not app.client.connected:
         return
@@ -204,9 +209,7 @@ async def _jump(app: App, conversation: Conversation, msgid: str) -> None:
         except HistoryUnavailable as error:
             app.complain(str(error))
             return
-        conversation.detached = [
-            entry_of(one, mention=is_mention(app.model, one)) for one in page
-        ]
+        conversation.detached = [entry_of(one, mention=is_mention(app.model, one)) for one in page]
         entry = next((one for one in conversation.detached if one.msgid == msgid), None)
     if entry is not None and conversation.key == app.model.current:
         app.view.log.jump(entry.number)
@@ -219,9 +222,7 @@ def search(app: App, query: str = "") -> None:
     def start(words: str) -> None:
         app.start(_search, app, view, words)
 
-    view = SearchView(
-        start, lambda said: jump(app, said), app.uncover, app.now
-    )
+    view = SearchView(start, lambda said: jump(app, said), app.uncover, app.now)
     app.show(view)
     if query:
         view.ask(query)
@@ -247,4 +248,3 @@ def notify(app: App, conversation: Conversation, entry: Entry) -> None:
     del conversation, entry
     if app.options.bell:
         app.screen.say("\a")
-

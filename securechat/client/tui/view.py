@@ -11,10 +11,12 @@ from datetime import UTC, datetime
 
 import urwid
 
-from securechat.client.tui import memberlist, sidebar, statusbar
+from securechat.client.tui import memberlist, sidebar, slash, statusbar
+from securechat.client.tui.completion import Cycle
 from securechat.client.tui.draw import Block, Row, canvas, stack
 from securechat.client.tui.entries import Look
-from securechat.client.tui.inputline import InputLine
+from securechat.client.tui.inputline import InputLine, completions
+from securechat.client.tui.keys import Keymap
 from securechat.client.tui.logview import LogView
 from securechat.client.tui.memberlist import MemberList
 from securechat.client.tui.model import Model
@@ -40,6 +42,7 @@ class View(urwid.Widget):
         on_key: Callable[[str], None],
         on_mouse: Callable[[str, int, int, int], None],
         clock: Callable[[], float],
+        keymap: Keymap,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         time_format: str = "%H:%M",
         member_list: str = "auto",
@@ -59,11 +62,14 @@ class View(urwid.Widget):
         self.log_top = 0
         self.log_left = 0
         self.people = 0
+        self.input_top = 0
         self._on_key = on_key
         self._on_mouse = on_mouse
         self._clock = clock
+        self.keymap = keymap
         self._now = now
-        self._time_format = time_format
+        self.time_format = time_format
+        self.cycle: Cycle | None = None
 
     def keypress(self, size: tuple[int, int], key: str) -> None:  # type: ignore[override]
         self._on_key(key)
@@ -89,34 +95,62 @@ class View(urwid.Widget):
         panels.append(self._main(columns - side - people, height, side=side, people=people))
         if people:
             panels.append(self.members.block(self.model, conversation, people, height))
-        whole = canvas(panels, height, self.palette.attribute)
+        whole: urwid.Canvas = canvas(panels, height, self.palette.attribute)
+        if self.cycle is not None and self.overlay is None:
+            whole = self._with_completions(whole, side, columns - side - people, height)
         if self.overlay is None:
             return whole
         block, left, top = self.overlay.place(columns, height)
-        if not block.rows or not block.width:
-            return whole
         over = canvas([block], len(block.rows), self.palette.attribute)
         return urwid.CanvasOverlay(over, whole, left, top)
+
+    def _with_completions(
+        self, whole: urwid.Canvas, left: int, columns: int, height: int
+    ) -> urwid.Canvas:
+        """Return the screen with the completions right above the input."""
+        if self.cycle is None:
+            return whole
+        found = self.cycle.completion
+        items = [(one.shown, one.hint) for one in found.candidates]
+        chosen = -1 if self.cycle.chosen is None else self.cycle.chosen
+        block = completions(items, chosen, columns - 2, self.input_top - 1)
+        top = self.input_top - len(block.rows)
+        if top < 0 or columns < 12:
+            return whole
+        over = canvas([block], len(block.rows), self.palette.attribute)
+        return urwid.CanvasOverlay(over, whole, left + 1, top)
 
     def _main(self, columns: int, height: int, *, side: int, people: int) -> Block:
         now = self._clock()
         conversation = self.model.here
         airy = height >= _AIRY_FROM
-        typed = self.input.block(
-            conversation, columns, max(min(height // 3, 12), 1), airy=airy
-        )
+        quiet = self.overlay is not None or bool(self.log.selected)
+        typed = self.input.block(conversation, columns, max(min(height // 3, 12), 1), airy=airy)
+        if quiet:
+            typed = typed._replace(cursor=None)
         blocks = [typed]
         left = height - len(typed.rows)
         if left >= 2:
-            row = statusbar.status(
-                self.model, conversation, columns, now, sidebar=bool(side), hint=self.hint
+            chosen = self.log.entry(conversation)
+            row = (
+                statusbar.choices(chosen, self.keymap, columns)
+                if chosen
+                else statusbar.status(
+                    self.model,
+                    conversation,
+                    columns,
+                    now,
+                    keymap=self.keymap,
+                    sidebar=bool(side),
+                    hint=self.hint or slash.hint(self.input.editor(conversation).text),
+                )
             )
             blocks.append(Block([row], columns, "log"))
             left -= 1
         if left >= 18 and not airy:
             blocks.insert(0, Block([Row(())], columns, "log"))
             left -= 1
-        banner = statusbar.banner(self.model, columns, now)
+        banner = statusbar.banner(self.model, self.keymap, columns, now)
         if banner is not None and left >= 3:
             blocks.insert(0, Block([banner], columns, "banner"))
             left -= 1
@@ -128,11 +162,14 @@ class View(urwid.Widget):
             if left >= 12:
                 head.append(Row(()))
             left -= len(head)
+        self.input_top = (
+            len(head) + left + sum(len(one.rows) for one in blocks[: blocks.index(typed)])
+        )
         look = Look(
             columns,
             self._now().astimezone().date(),
             self.model.nick,
-            self._time_format,
+            self.time_format,
             airy=airy,
         )
         rows = self.log.rows(conversation, look, left)
