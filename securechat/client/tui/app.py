@@ -43,16 +43,19 @@ from securechat.client.tui.conversation import Conversation, Entry
 from securechat.client.tui.editor import Editor
 from securechat.client.tui.keys import resolve
 from securechat.client.tui.model import Model
+from securechat.client.tui.notify import Notifier
 from securechat.client.tui.options import Options
 from securechat.client.tui.overlays import Overlay
 from securechat.client.tui.palette import Colors, Palette, theme_for
 from securechat.client.tui.pasting import Pasting
-from securechat.client.tui.screen import Screen
+from securechat.client.tui.screen import Screen, ask_background
+from securechat.client.tui.text import clean, clip
 from securechat.client.tui.view import View
 
 FRAME_SECONDS = 1 / 30
 EVENTS_AT_ONCE = 64
 HINT_SECONDS = 6.0
+TITLE_MAX = 80
 LAG_SECONDS = 20.0
 
 Input = str | tuple[str, int, int, int]
@@ -72,9 +75,6 @@ class AnyScreen(Protocol):
 
     def set_mouse_tracking(self, enable: bool = True) -> None:
         """Have the mouse told, or not."""
-
-    def copy_to_clipboard(self, text: str) -> None:
-        """Give a text to the terminal's clipboard."""
 
     def set_title(self, title: str | None) -> None:
         """Set the window's title."""
@@ -96,6 +96,7 @@ class App:
         screen: AnyScreen,
         options: Options | None = None,
         *,
+        background: bytes = b"",
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.client = client
@@ -115,7 +116,7 @@ class App:
         self.model.connection.up = client.connected
         self.view = View(
             self.model,
-            Palette(theme_for(self.options.theme, os.environ), screen.colors),
+            Palette(theme_for(self.options.theme, os.environ, background), screen.colors),
             on_key=self.on_key,
             on_mouse=self.on_mouse,
             clock=trio.current_time,
@@ -125,12 +126,14 @@ class App:
             member_list=self.options.member_list,
         )
         self.pasting = Pasting(self)
+        self.notifier = Notifier(self._muted, focused=False)
         self.nursery: trio.Nursery | None = None
         self.parting = ""
         self.typed_at: float | None = None
         self.cleared_at = float("-inf")
         self._hint_until = 0.0
         self._title = ""
+        self._background = background
         self._day: date = now().astimezone().date()
 
     # --- what others call ----------------------------------------------------------------------
@@ -144,6 +147,10 @@ class App:
     def editor(self) -> Editor:
         """The editor of the conversation that is looked at."""
         return self.view.input.editor(self.model.here)
+
+    def _muted(self, name: str) -> bool:
+        conversation = self.model.get(name)
+        return conversation is not None and conversation.muted
 
     def touch(self) -> None:
         """Say that something must be drawn."""
@@ -181,7 +188,9 @@ class App:
     def set_options(self, options: Options) -> None:
         """Look and behave otherwise from now on. Raises ``ThemeError``."""
         if options.theme != self.options.theme:
-            self.view.palette = Palette(theme_for(options.theme, os.environ), self.screen.colors)
+            self.view.palette = Palette(
+                theme_for(options.theme, os.environ, self._background), self.screen.colors
+            )
         if options.mouse != self.options.mouse:
             self.screen.set_mouse_tracking(options.mouse)
         self.view.time_format = options.time_format
@@ -251,8 +260,9 @@ class App:
             talk.mark_read(self, here)
         if log.at_top and here.detached is None:
             talk.want_older(self, here)
-        urgent = f"({model.urgent}) " if model.urgent else ""
-        title = f"{urgent}{here.name} - SecureChat"
+        count = f"(@{model.urgent}) " if model.urgent else ""
+        count = count or (f"({model.unread}) " if model.unread else "")
+        title = clip(f"{count}{clean(here.name)} - {clean(model.connection.network)}", TITLE_MAX)
         if title != self._title:
             self._title = title
             self.screen.set_title(title)
@@ -360,7 +370,8 @@ async def run_full_screen(
     """
     options = options or Options()
     screen = Screen(stdin, stdout, options.colors)
-    app = App(client, screen, options)
+    background = await ask_background(stdin, stdout) if options.theme == "auto" else b""
+    app = App(client, screen, options, background=background)
     if channel:
         app.go(channel)
     await app.run()

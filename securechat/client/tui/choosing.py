@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from securechat.client.tui import emojis
+from securechat.client.tui import emojis, notify
 from securechat.client.tui.conversation import Entry
 from securechat.client.tui.draw import Span
 from securechat.client.tui.inline import links
@@ -53,7 +53,11 @@ def deletion(entry: Entry, delete: Callable[[], None], close: Callable[[], None]
 
 def copy(app: App, text: str) -> None:
     """Give a text to the terminal's clipboard (OSC 52)."""
-    app.screen.copy_to_clipboard(clean(text, lines=True))
+    sequence = notify.copy(clean(text, lines=True))
+    if sequence is None:
+        app.hint("That is more than a terminal's clipboard takes.")
+        return
+    app.screen.say(sequence.decode())
     app.hint("Copied.")
 
 

@@ -7,6 +7,7 @@ from typing import Literal
 
 import urwid
 
+from securechat.client.tui.capable import theme_name
 from securechat.client.tui.themes import Theme, load
 
 Colors = Literal[1, 16, 88, 256, 16777216]
@@ -43,13 +44,9 @@ class Palette:
         return urwid.AttrSpec(",".join(attributes), background, colors, hyperlink=link or None)
 
 
-def theme_for(wish: str, environ: Mapping[str, str]) -> Theme:
+def theme_for(wish: str, environ: Mapping[str, str], reply: bytes = b"") -> Theme:
     """Return a theme by its name; ``auto`` is one that fits the terminal's background.
 
-    What the terminal says of itself is ``COLORFGBG`` (rxvt, Konsole, iTerm2 and others set it);
-    without it, dark. Raises ``ThemeError``.
+    ``reply`` is what the terminal answered when it was asked. Raises ``ThemeError``.
     """
-    if wish != "auto":
-        return load(wish)
-    background = environ.get("COLORFGBG", "").rpartition(";")[2]
-    return load("light" if background in ("7", "15") else "dark")
+    return load(theme_name(wish, environ, reply))

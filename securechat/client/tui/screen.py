@@ -8,23 +8,46 @@ Ctrl-C comes as a key. Ctrl-Z stays with the terminal: urwid restores it before 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import re
+import termios
+import tty
 from typing import Any, TextIO
 
+import trio
 import urwid
 
-Colors = int
+from securechat.client.tui.capable import ASK_BACKGROUND, color_count
+
+BACKGROUND_SECONDS = 0.1
+_ASK_WHO = b"\x1b[c"  # every terminal answers this, so that nobody waits for one that is silent
+_WHO = re.compile(rb"\x1b\[\?[0-9;]*c")
+_ANSWER_MAX = 4096
 
 
-def colors_of(wish: str, environ: Mapping[str, str]) -> int | None:
-    """Return how many colours to use; ``None`` leaves it to what the terminal is known for.
+async def ask_background(stdin: TextIO, stdout: TextIO) -> bytes:
+    """Ask a terminal for its background (OSC 11) and return what it answers, which may be nothing.
 
-    ``wish`` is the setting. ``NO_COLOR`` (https://no-color.org) wins over ``auto`` alone.
+    It has a tenth of a second. Call it before the screen is started.
     """
-    fixed = {"none": 1, "16": 16, "256": 256, "24bit": 2**24}
-    if wish in fixed:
-        return fixed[wish]
-    return 1 if environ.get("NO_COLOR") else None
+    fd = stdin.fileno()
+    if os.environ.get("COLORFGBG") or not (os.isatty(fd) and stdout.isatty()):
+        return b""
+    before = termios.tcgetattr(fd)
+    answer = b""
+    try:
+        tty.setcbreak(fd, termios.TCSANOW)
+        stdout.write((ASK_BACKGROUND + _ASK_WHO).decode())
+        stdout.flush()
+        with trio.move_on_after(BACKGROUND_SECONDS):
+            while len(answer) < _ANSWER_MAX and not _WHO.search(answer):
+                await trio.lowlevel.wait_readable(fd)
+                data = os.read(fd, _ANSWER_MAX)
+                if not data:
+                    break  # hung up: the screen notices too
+                answer += data
+    finally:
+        termios.tcsetattr(fd, termios.TCSANOW, before)
+    return answer
 
 
 class Screen(urwid.display.raw.Screen):
@@ -32,9 +55,10 @@ class Screen(urwid.display.raw.Screen):
 
     def __init__(self, stdin: TextIO, stdout: TextIO, colors: str = "auto") -> None:
         super().__init__(stdin, stdout, bracketed_paste_mode=True, focus_reporting=True)
-        wanted = colors_of(colors, os.environ)
+        # Three-digit colours would be rounded; all of ours are written #rrggbb.
+        count = color_count(os.environ, "truecolor" if colors == "24bit" else colors)
         self.set_terminal_properties(
-            colors=wanted or self.colors,  # type: ignore[arg-type]
+            colors=count,  # type: ignore[arg-type]
             hyperlinks=True,
         )
 

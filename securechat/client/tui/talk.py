@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import trio
@@ -17,6 +18,7 @@ from securechat.client.events import Said
 from securechat.client.speech import Saying
 from securechat.client.tui.conversation import Conversation, Entry, entry_of
 from securechat.client.tui.intake import is_mention
+from securechat.client.tui.notify import BELL, Heard, in_tmux, notification, way, words
 from securechat.client.tui.searchview import SearchView
 
 if TYPE_CHECKING:
@@ -245,6 +247,16 @@ def notify(app: App, conversation: Conversation, entry: Entry) -> None:
     """Tell somebody who looks elsewhere of a mention or a private message."""
     if not app.options.notifications or app.model.focused:
         return
-    del conversation, entry
-    if app.options.bell:
-        app.screen.say("\a")
+    heard = Heard(
+        conversation.name,
+        entry.sender,
+        entry.text,
+        mention=entry.mention,
+        direct=conversation.kind == "person",
+    )
+    if not app.notifier.wants(heard, trio.current_time()):
+        return
+    sequence = notification(way(os.environ), *words(heard), tmux=in_tmux(os.environ))
+    if not app.options.bell:
+        sequence = sequence.removesuffix(BELL)
+    app.screen.say(sequence.decode())
