@@ -25,7 +25,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterable, Awaitable, Callable
 from datetime import UTC, date, datetime
 from typing import Any, Protocol, TextIO
 
@@ -268,13 +268,17 @@ class App:
             self.screen.set_title(title)
 
     async def _events(self) -> None:
+        await self.listen(self.client)
+        self.leave()
+
+    async def listen(self, source: AsyncIterable[Event]) -> None:
+        """Take events until there are no more; others get their turn every so many."""
         taken = 0
-        async for event in self.client:
+        async for event in source:
             self.take(event)
             taken += 1
             if taken % EVENTS_AT_ONCE == 0:
                 await trio.lowlevel.checkpoint()
-        self.leave()
 
     def take(self, event: Event) -> None:
         """Take one of the client's events."""

@@ -190,7 +190,8 @@ def _message(
         rows += [Row((body, *line)) for line in lines[1:]]
     else:
         if before is None:
-            rows.append(Row((Span(" "), Span(nick, role), Span(f"  {time}", "time"))))
+            name = cut(nick, look.width - len(time) - 4)
+            rows.append(Row((Span(" "), Span(name, role), Span(f"  {time}", "time"))))
         rows += [Row((body, *line)) for line in lines]
     if entry.state == "failed":
         reason = wrap(
@@ -226,7 +227,7 @@ def _quote(conversation: Conversation, entry: Entry, look: Look) -> tuple[Span, 
     original = conversation.find(entry.reply_to)
     if original is None:
         return (Span("╭ ", "quote.bar"), Span("an earlier message", "quote"))
-    name = f"{clean(original.sender)}  "
+    name = f"{cut(clean(original.sender), max(look.text_width // 2, 1))}  "
     text = "message deleted" if original.redacted else clean(original.text)
     room = look.text_width - 2 - width_of(name)
     return (

@@ -53,6 +53,8 @@ def _said(model: Model, said: Said) -> tuple[Conversation, Entry] | None:
     placed = conversation.insert(entry) if said.history else conversation.append(entry)
     if not placed:
         return None
+    if conversation.key != model.current or model.at_bottom:
+        conversation.trim()
     if said.own:
         conversation.echoed(said.text)
         return None

@@ -22,14 +22,28 @@ def score(query: str, name: str) -> int | None:
     at = there.find(wanted)
     if at > 0:
         return 1 if there[at - 1] in "-_." else 2
-    place = cost = 0
+    starts = _scattered(wanted, there, starts=True)
+    return starts if starts is not None else _scattered(wanted, there, starts=False)
+
+
+def _scattered(wanted: str, there: str, *, starts: bool) -> int | None:
+    """Return the cost of letters that stand apart; with ``starts`` they begin words if they can."""
+    place, cost = 0, 10
     for sign in wanted:
         found = there.find(sign, place)
+        if starts:
+            begins = [n for n in range(place, len(there)) if there[n] == sign and _begins(there, n)]
+            found = begins[0] if begins else found
         if found < 0:
             return None
-        cost += found - place
+        if not _begins(there, found):
+            cost += 2 + found - place
         place = found + 1
-    return 10 + cost
+    return cost
+
+
+def _begins(text: str, at: int) -> bool:
+    return at == 0 or text[at - 1] in "-_."
 
 
 def switcher(model: Model, go: Callable[[str], None], close: Callable[[], None]) -> Chooser:
