@@ -7,7 +7,9 @@ whoever wants bold has the styles of IRC, which :func:`~securechat.client.tui.te
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Collection, Iterator
+from itertools import accumulate
 from typing import Literal, NamedTuple
 from urllib.parse import quote
 
@@ -51,16 +53,17 @@ def spans(text: str, nick: str, nicks: Collection[str]) -> list[Span]:
     """
     pieces = styled(text, lines=True)
     plain = "".join(piece for piece, _ in pieces)
+    starts = [0, *accumulate(len(piece) for piece, _ in pieces)]
     people = {fold(one): one for one in nicks}
     out: list[Span] = []
     at = 0
     for start, end, span in _found(plain, fold(nick), people):
         if start > at:
-            out += _with_styles(pieces, at, start)
+            out += _with_styles(pieces, starts, at, start)
         out.append(span)
         at = end
     if at < len(plain):
-        out += _with_styles(pieces, at, len(plain))
+        out += _with_styles(pieces, starts, at, len(plain))
     return out
 
 
@@ -113,12 +116,16 @@ def _without_trailing(link: str) -> str:
     return link
 
 
-def _with_styles(pieces: list[tuple[str, frozenset[str]]], start: int, end: int) -> Iterator[Span]:
-    """Yield what lies between two positions, cut where the style changes."""
-    at = 0
-    for piece, styles in pieces:
-        cut = piece[max(start - at, 0) : max(end - at, 0)]
-        if cut:
-            kind: Kind = "code" if "mono" in styles else "text"
-            yield Span(kind, cut, "", styles - {"mono"})
-        at += len(piece)
+def _with_styles(
+    pieces: list[tuple[str, frozenset[str]]], starts: list[int], start: int, end: int
+) -> Iterator[Span]:
+    """Yield what lies between two positions, cut where the style changes.
+
+    ``starts`` are the positions of the pieces.
+    """
+    number = bisect_right(starts, start) - 1
+    while number < len(pieces) and starts[number] < end:
+        (piece, styles), at = pieces[number], starts[number]
+        kind: Kind = "code" if "mono" in styles else "text"
+        yield Span(kind, piece[max(start - at, 0) : end - at], "", styles - {"mono"})
+        number += 1

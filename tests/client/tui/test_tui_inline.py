@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -102,3 +104,15 @@ def test_no_text_is_lost_but_the_backticks_of_code(text: str) -> None:
 
 def _joined(text: str) -> str:
     return clean(text, lines=True).replace("`", "").replace("\n", "")
+
+
+@pytest.mark.parametrize("piece", ["\x02a #b ", "```x", "``x", "a-", "https://x/)", "@bob "])
+def test_a_long_message_takes_as_long_as_its_length(piece: str) -> None:
+    """A sender cannot stop the screen: ten times the text is not a hundred times the work."""
+
+    def seconds(times: int) -> float:
+        began = time.process_time()
+        spans(piece * times, "me", ["bob"])
+        return time.process_time() - began
+
+    assert seconds(4000) < 40 * seconds(400) + 0.2
