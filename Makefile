@@ -8,7 +8,7 @@ MAKEFLAGS += --no-print-directory
 .DELETE_ON_ERROR:
 
 BIN := .venv/bin
-python_files := find securechat scripts tests benchmarks -name '*.py' -type f
+python_files := find securechat scripts tests benchmarks examples -name '*.py' -type f
 # Off: 106 and 9xx, which are off by default; 120, because an exception in hand may give way to a
 # cancellation; 124, because a table's handlers are all async, whether each of them awaits or not.
 async_rules := --disable=ASYNC106,ASYNC120,ASYNC124,ASYNC900,ASYNC910,ASYNC911,ASYNC912,ASYNC913
@@ -68,7 +68,7 @@ lock: .venv/bin/python  ## Write requirements*.txt anew from pyproject.toml; ARG
 
 clean:  ## Remove what the checks made; .venv, certificates, accounts and history stay
 	@rm -rf build dist htmlcov .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
-	@find securechat scripts tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+	@find securechat scripts tests benchmarks examples -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/bin/python:
 	@python=$$(sh scripts/find_python.sh) && \

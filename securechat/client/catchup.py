@@ -54,6 +54,10 @@ class CatchUp:
     async def after_break(self) -> None:
         """Tell everything that was missed. Raises ``ConnectionLost``."""
         timeline, lines = self._state.timeline, self._state.lines
+        if self._wanted:
+            # Where a channel has another name by now, the answer to its JOIN tells it.
+            with trio.move_on_after(JOIN_SECONDS_MAX):
+                await self._session.all_answered()
         for name in lines.unsure_targets():
             if timeline.get(name) is not None:
                 await self._close_gap(name)

@@ -34,15 +34,16 @@ point. One that began to listen must go on, or reading stops and the server ends
 from __future__ import annotations
 
 import random as random_module
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 
 import trio
 
 from securechat.client.about_messages import AboutMessages
-from securechat.client.channels import Channel
+from securechat.client.channels import Channel, Member
 from securechat.client.core import Core, Server
 from securechat.client.events import Event
 from securechat.client.groups import unwrapped
@@ -80,9 +81,9 @@ class Client(Speech, AboutMessages, Reading, Profiles):
 
     @property
     def lag(self) -> float | None:
-        """How many seconds the server took to answer the last PING; ``None`` before the first.
+        """How many seconds the server took to answer when that was last measured.
 
-        The client sends one at the login, and when nothing came for a minute; ``ping`` does too.
+        That is at the login, by the PING that follows a minute without a word, and by ``ping``.
         """
         return self._core.state.lag
 
@@ -90,6 +91,16 @@ class Client(Speech, AboutMessages, Reading, Profiles):
     def channels(self) -> tuple[Channel, ...]:
         """The channels this client is in, in the order they were joined."""
         return tuple(self._core.state.channels)
+
+    @property
+    def offered(self) -> Mapping[str, str]:
+        """The capabilities that the server offers, with their values."""
+        return MappingProxyType(self._core.state.offered)
+
+    def member(self, channel: str, nick: str) -> Member | None:
+        """Return what is known of somebody in a channel, if both are there."""
+        known = self._core.state.channels.get(channel)
+        return known.members.get(fold(nick)) if known is not None else None
 
     def is_channel(self, target: str) -> bool:
         """Tell whether a target means a channel rather than a person."""
@@ -143,6 +154,21 @@ class Client(Speech, AboutMessages, Reading, Profiles):
     def ask_topic(self, channel: str) -> None:
         """Ask for a channel's topic; ``TopicChanged`` follows."""
         self.send(Message("TOPIC", (channel,)))
+
+    def rename(self, channel: str, name: str, reason: str = "") -> None:
+        """Give a channel another name; ``ChannelRenamed`` or ``Failed`` follows."""
+        self.send(Message("RENAME", (channel, name, reason) if reason else (channel, name)))
+
+    def set_mode(self, channel: str, changes: str, *params: str) -> None:
+        """Change modes of a channel, such as ``+o`` of ``bob``; ``ModeChanged`` or ``Failed``."""
+        self.send(Message("MODE", (channel, changes, *params)))
+
+    def set_bot(self, bot: bool = True) -> None:
+        """Say that a program speaks for this account (``bot-mode``); ``ModeChanged`` follows.
+
+        The server keeps it, and announces it with every message.
+        """
+        self.send(Message("MODE", (self.nick, "+B" if bot else "-B")))
 
     def ask_names(self, channel: str) -> None:
         """Ask who is in a channel; ``Names`` follows."""

@@ -26,9 +26,10 @@ from securechat.client.errors import (
     NotSent,
     Refused,
 )
-from securechat.client.events import Event, Said
+from securechat.client.events import Event
+from securechat.client.jobs import HistoryJob, PageJob, Slot
 from securechat.client.login import Login
-from securechat.client.ownlines import Delivered, Undelivered
+from securechat.client.ownlines import Undelivered
 from securechat.client.reach import Dial, reach
 from securechat.client.session import Session
 from securechat.client.state import ClientState
@@ -60,39 +61,6 @@ class Server:
     password: str = field(repr=False)
     dial: Dial
     vouching: str = "memory"
-
-
-@dataclass(slots=True)
-class Slot:
-    """Where somebody waits for what becomes of an own line."""
-
-    done: trio.Event = field(default_factory=trio.Event)
-    outcome: Delivered | Undelivered | None = None
-
-
-@dataclass(slots=True)
-class HistoryJob:
-    """A request for history, and where somebody waits for its answer."""
-
-    target: str
-    request: Message
-    done: trio.Event = field(default_factory=trio.Event)
-    messages: tuple[Said, ...] = ()
-    targets: tuple[tuple[str, datetime | None], ...] = ()
-    error: HistoryUnavailable | None = None
-
-
-@dataclass(slots=True)
-class PageJob:
-    """Messages of a conversation to fetch: ``limit`` of them ``which`` side of a ``place``."""
-
-    target: str
-    which: str
-    place: str
-    limit: int
-    done: trio.Event = field(default_factory=trio.Event)
-    messages: tuple[Said, ...] = ()
-    error: HistoryUnavailable | None = None
 
 
 class Core:
@@ -209,17 +177,18 @@ class Core:
         self._retry.set()
 
     async def watch_clock(self) -> None:
-        """Notice that this machine slept: its clock went on and Trio's did not.
+        """Notice that this machine slept or this process was stopped: more time passed than waited.
 
+        Trio's clock stands still while a machine sleeps; that of the time of day does not.
         What was true of the connection before may not be any more: the server is asked for a sign
         of life at once, and where there is no connection, none is waited for.
         """
         wall, steady = self.now(), trio.current_time()
         while True:
             await trio.sleep(CLOCK_SECONDS)
-            slept = (self.now() - wall).total_seconds() - (trio.current_time() - steady)
+            passed = max((self.now() - wall).total_seconds(), trio.current_time() - steady)
             wall, steady = self.now(), trio.current_time()
-            if slept >= SLEPT_SECONDS_MIN:
+            if passed - CLOCK_SECONDS >= SLEPT_SECONDS_MIN:
                 self.retry_now()
                 if self.session is not None:
                     self.session.probe()
@@ -267,7 +236,8 @@ class Core:
     async def _fetch(self, session: Session, *, first: bool) -> None:
         """Fetch history: what was missed, then what is asked for."""
         catchup = CatchUp(session, self.state, self.told, self.now, self.wanted)
-        self._set_up(session)
+        if not first:
+            self._set_up(session)
         for name in self.wanted.values():
             if self.state.channels.get(name) is None:
                 session.post(Message("JOIN", (name,)))
@@ -297,9 +267,8 @@ class Core:
             self._to_fetch.remove(job)
 
     def _set_up(self, session: Session) -> None:
-        """Ask on a new connection for what is to be told on each."""
+        """Ask on a new connection for what the last one was asked to tell."""
         capabilities = self.state.capabilities
-        session.measure()
         if self.profile_keys and "draft/metadata-2" in capabilities:
             session.post(Message("METADATA", ("*", "SUB", *self.profile_keys)))
         if self.watched:
@@ -382,11 +351,11 @@ class Core:
         session, state = self.session, self.state
         if session is None or session.ended:
             return
-        for line, messages in state.lines.to_send(labels="labeled-response" in state.capabilities):
-            # From here on the history may hold it, should the connection break.
-            state.timeline.open_now(line.target, self.now())
-            for message in messages:
-                session.post(message)
+        for message in state.lines.to_send(labels="labeled-response" in state.capabilities):
+            if message.command != "BATCH":
+                # From here on the history may hold it, should the connection break.
+                state.timeline.open_now(message.params[0], self.now())
+            session.post(message)
         if self.marks and "draft/read-marker" in state.capabilities:
             for target, until in self.marks.values():
                 stamp = f"timestamp={wire_time(until)}"

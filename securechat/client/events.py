@@ -171,8 +171,7 @@ class Typing(Event):
 class Marked(Event):
     """Up to when this account has read a conversation, said by any of its sessions.
 
-    ``until`` is ``None`` where nothing was marked yet (IRCv3 ``read-marker``). Told of each
-    channel at its joining too.
+    ``None``: nothing yet (IRCv3 ``read-marker``). Told of each channel at its joining too.
     """
 
     conversation: str

@@ -6,30 +6,44 @@ takes away the colours and styles that IRC clients put into messages. JSON is AS
 
 A JSON object has ``event`` (the kind), ``time`` (UTC, as in ``2026-01-31T12:00:00.000Z``) and:
 
-=============  ===================================================================================
-connected      ``host``, ``port``, ``security``
-logged_in      ``nick``, ``network``
+================  ================================================================================
+connected         ``host``, ``port``, ``security``
+logged_in         ``nick``, ``network``
 caught_up
-disconnected   ``reason``, ``retry_in`` (seconds, or null when nothing is tried again)
-said           ``conversation``, ``sender``, ``text``, ``kind`` (``privmsg`` or ``notice``),
-               ``action``, ``own``, ``history`` (booleans), ``msgid``, ``account``
-history_gap    ``conversation``, ``text``
-joined         ``channel``, ``nick``, ``own``
-parted         ``channel``, ``nick``, ``reason``, ``own``
-kicked         ``channel``, ``nick``, ``by``, ``reason``, ``own``
-quitted        ``nick``, ``reason``, ``channels``
-renamed        ``old``, ``new``, ``own``
-topic_changed  ``channel``, ``topic``, ``by`` (empty: learned, not changed just now)
-mode_changed   ``target``, ``modes``, ``by``
-names          ``channel``, ``names`` (each after its prefix)
-away_changed   ``nick``, ``text`` (null: back), ``own``
-invited        ``channel``, ``nick``, ``by``, ``own``
-who_reply      ``mask``, ``people`` (objects: ``nick``, ``channel``, ``away``, ``real_name``)
-server_notice  ``text``
-motd           ``lines``
-reply          ``code``, ``params``
-failed         ``code``, ``text``, ``what``, ``command``
-=============  ===================================================================================
+disconnected      ``reason``, ``retry_in`` (seconds, or null when nothing is tried again)
+said              ``conversation``, ``sender``, ``text`` (of several lines with LF between them),
+                  ``kind`` (``privmsg`` or ``notice``), ``action``, ``own``, ``mention``, ``bot``,
+                  ``history``, ``redacted`` (booleans), ``msgid``, ``account``, ``reply_to`` (a
+                  msgid), ``edited`` (a time or null), ``reactions`` (objects: ``text``, ``nicks``)
+edited            ``conversation``, ``msgid``, ``text``, ``sender``, ``own``, ``mention``,
+                  ``history``, ``change`` (the msgid of the change itself)
+redacted          ``conversation``, ``msgid``, ``by``, ``reason``, ``own``, ``history``, ``change``
+reacted           ``conversation``, ``msgid``, ``text``, ``nick``, ``own``, ``removed`` (taken
+                  back), ``history``, ``change``
+typing            ``conversation``, ``nick``, ``state`` (``active``, ``paused`` or ``done``)
+marked            ``conversation``, ``until`` (a time or null: up to where it is read)
+unread_counted    ``conversation``, ``unread``, ``mentions``, ``most`` (as a count: or more)
+history_gap       ``conversation``, ``text``
+joined            ``channel``, ``nick``, ``own``
+parted            ``channel``, ``nick``, ``reason``, ``own``
+kicked            ``channel``, ``nick``, ``by``, ``reason``, ``own``
+quitted           ``nick``, ``reason``, ``channels``
+renamed           ``old``, ``new``, ``own``
+channel_renamed   ``old``, ``new``, ``by``, ``reason``
+profile_changed   ``target``, ``key``, ``value`` (null: told no more), ``own``
+presence_changed  ``nick``, ``online``
+members_changed   ``channel``
+topic_changed     ``channel``, ``topic``, ``by`` (empty: learned, not changed just now)
+mode_changed      ``target``, ``modes``, ``by``
+names             ``channel``, ``names`` (each after its prefix)
+away_changed      ``nick``, ``text`` (null: back), ``own``
+invited           ``channel``, ``nick``, ``by``, ``own``
+who_reply         ``mask``, ``people`` (objects: ``nick``, ``channel``, ``away``, ``real_name``)
+server_notice     ``text``
+motd              ``lines``
+reply             ``code``, ``params``
+failed            ``code``, ``text``, ``what``, ``command``
+================  ================================================================================
 """
 
 from __future__ import annotations
@@ -73,7 +87,14 @@ def as_json(event: Event) -> str:
     kind = re.sub(r"(?<!^)(?=[A-Z])", "_", type(event).__name__).lower()
     fields = asdict(event)
     del fields["time"]
-    return json.dumps({"event": kind, "time": wire_time(event.time), **fields})
+    head = {"event": kind, "time": wire_time(event.time)}
+    return json.dumps({**head, **fields}, default=_json_time)
+
+
+def _json_time(value: object) -> str:
+    if not isinstance(value, datetime):
+        raise TypeError(f"no JSON for {value!r}")
+    return wire_time(value)
 
 
 def as_text(
@@ -93,7 +114,18 @@ def as_text(
 def _lines(event: Event, current: str) -> list[str]:
     match event:
         case events.Said():
-            return [_said(event, current)]
+            return _said(event, current)
+        case events.Edited(sender=sender, text=text):
+            return [
+                f"-- {sender} edited{_where(event.conversation, current)}: {line}"
+                for line in text.split("\n")
+            ]
+        case events.Redacted(by=by, reason=reason):
+            where = _where(event.conversation, current)
+            return [f"-- {by} removed a message{where}{_because(reason)}"]
+        case events.Reacted(nick=nick, text=text):
+            where = _where(event.conversation, current)
+            return [f"-- {nick} {'took back' if event.removed else 'reacted with'} {text}{where}"]
         case events.ServerNotice(text=text):
             return [f"-- server: {text}"]
         case events.Motd(lines=lines):
@@ -107,13 +139,29 @@ def _lines(event: Event, current: str) -> list[str]:
             return [f"-- {text}"] if text else []
 
 
-def _said(event: events.Said, current: str) -> str:
+def _where(conversation: str, current: str) -> str:
+    return "" if fold(conversation) == fold(current) else f" in {conversation}"
+
+
+def _said(event: events.Said, current: str) -> list[str]:
+    """Return a message's lines; each begins with who said it, so that none can pose as another."""
     elsewhere = fold(event.conversation) != fold(current)
     where = f"[{event.conversation}] " if elsewhere else ""
     if event.action:
-        return f"{where}* {event.sender} {event.text}"
-    name = f"-{event.sender}-" if event.kind == "notice" else f"<{event.sender}>"
-    return f"{where}{name} {event.text}"
+        name = f"* {event.sender}"
+    else:
+        name = f"-{event.sender}-" if event.kind == "notice" else f"<{event.sender}>"
+    if event.reply_to:
+        name += " (in reply)"
+    if event.redacted:
+        return [f"{where}{name} (this message was removed)"]
+    lines = [f"{where}{name} {line}" for line in event.text.split("\n")]
+    if event.edited is not None:
+        lines[-1] += " (edited)"
+    if event.reactions:
+        counts = ", ".join(f"{one.text} {len(one.nicks)}" for one in event.reactions)
+        lines[-1] += f" [{counts}]"
+    return lines
 
 
 def _person(person: events.Person) -> str:
@@ -150,6 +198,22 @@ def _sentence(event: Event) -> str:
             return f"{nick} is gone{_because(reason)}"
         case events.Renamed(old=old, new=new):
             return f"{old} is now {new}"
+        case events.ChannelRenamed(old=old, new=new, by="", reason=reason):
+            return f"{old} is now {new}{_because(reason)}"
+        case events.ChannelRenamed(old=old, new=new, by=by, reason=reason):
+            return f"{by} renamed {old} to {new}{_because(reason)}"
+        case events.UnreadCounted(unread=0):
+            return ""
+        case events.UnreadCounted(conversation=conversation, unread=unread, mentions=mentions):
+            count = f"{unread}+" if unread == event.most else f"{unread}"
+            naming = f", {mentions} of them for you" if mentions else ""
+            return f"{count} unread in {conversation}{naming}"
+        case events.ProfileChanged(target=target, key=key, value=None):
+            return f"{target} tells no {key} any more"
+        case events.ProfileChanged(target=target, key=key, value=value):
+            return f"{target} tells as {key}: {value}"
+        case events.PresenceChanged(nick=nick, online=online):
+            return f"{nick} is {'here' if online else 'not here'}"
         case events.TopicChanged(channel=channel, topic="", by=""):
             return f"{channel} has no topic"
         case events.TopicChanged(channel=channel, topic=topic, by=""):

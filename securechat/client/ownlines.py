@@ -132,13 +132,13 @@ class OwnLines:
         """From now on, lines go out. Call it when nothing is unsure any more."""
         self._open = True
 
-    def to_send(self, *, labels: bool) -> list[tuple[OwnLine, list[Message]]]:
-        """Return the lines to send now, each with what says it; they are in flight from then on."""
-        out: list[tuple[OwnLine, list[Message]]] = []
+    def to_send(self, *, labels: bool) -> list[Message]:
+        """Return the messages to send now; their lines are in flight from then on."""
+        out: list[Message] = []
         while self._open and self._waiting and len(self._in_flight) < IN_FLIGHT_MAX:
             line = self._waiting.popleft()
             self._in_flight.append(line)
-            out.append((line, line.messages(self.label(line) if labels else "")))
+            out += line.messages(self.label(line) if labels else "")
         return out
 
     def label(self, line: OwnLine) -> str:

@@ -124,6 +124,8 @@ class LineMode:
         if isinstance(event, events.Joined) and event.own:
             self.current = self.current or event.channel
             self._welcomed.set()
+        if isinstance(event, events.ChannelRenamed) and fold(event.old) == fold(self.current):
+            self.current = event.new
         if isinstance(event, events.Joined | events.Parted | events.Quitted | events.Names):
             here = (one for one in self.client.channels if fold(one.name) == fold(self.current))
             self.nicks = tuple(member.nick for one in here for member in one.members.values())

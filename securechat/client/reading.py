@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from securechat.client.core import Core, HistoryJob, PageJob
+from securechat.client.core import Core
 from securechat.client.errors import HistoryUnavailable, NotOffered, SearchFailed
 from securechat.client.events import Said, UnreadCounted
+from securechat.client.jobs import HistoryJob, PageJob
 from securechat.client.profiles import read_unread
 from securechat.client.state import SEARCH
 from securechat.client.timeline import wire_time

@@ -31,6 +31,11 @@ def _on_ping(state: ClientState, message: Message, time: datetime) -> list[Event
     return []
 
 
+def _on_pong(state: ClientState, message: Message, time: datetime) -> list[Event]:
+    state.pong = message.params[-1]
+    return []
+
+
 def _on_error(state: ClientState, message: Message, time: datetime) -> list[Event]:
     state.closing = message.params[0]
     return []
@@ -355,6 +360,7 @@ TABLE: dict[str, Row] = {
     "NOTE": Row(1, _on_standard_note),
     "PART": Row(1, _on_part),
     "PING": Row(1, _on_ping),
+    "PONG": Row(1, _on_pong),
     "QUIT": Row(0, _on_quit),
     "RENAME": Row(2, _on_rename),
     "SETNAME": Row(1, _on_setname),

@@ -54,6 +54,7 @@ class Session:
         self._now = now
         self._buffer = LineBuffer(line_max=LINE_BYTES_MAX, tags_max=SERVER_TAG_BYTES_MAX)
         self._outgoing: list[bytes] = []
+        self._pings = 0
         self._measured_from: float | None = None
         self._patience_until: float | None = None
         self._reading: trio.CancelScope | None = None
@@ -88,8 +89,11 @@ class Session:
         self._state.reset()
         self._state.offered = login.offered
         await self._send(login.start())
+        begun: float | None = trio.current_time()
         while not self._state.ready:
             data = await self.link.receive()
+            if begun is not None:
+                self._state.lag, begun = trio.current_time() - begun, None
             if not data:
                 raise ConnectionLost(self._state.closing or "the server closed the connection")
             for message in self._messages(data):
@@ -113,12 +117,15 @@ class Session:
         asked = False
         while True:
             await room()
-            with trio.move_on_after(IDLE_SECONDS) as patience:
+            until = self._patience_until or trio.current_time() + IDLE_SECONDS
+            with trio.move_on_at(until) as patience:
                 self._reading = patience
                 data = await self.link.receive()
             self._reading = None
             if patience.cancelled_caught:
                 if self._patience_until is not None:
+                    if trio.current_time() < self._patience_until:
+                        continue  # the probe began as this scope ended
                     raise ConnectionLost("nothing came from the server since this machine slept")
                 if asked:
                     seconds = 2 * IDLE_SECONDS
@@ -171,6 +178,16 @@ class Session:
             if self.ended:
                 raise ConnectionLost(self.reason or "")
             await self.changed.park()
+
+    async def all_answered(self) -> None:
+        """Return when all that was posted so far is answered: the server answers in order.
+
+        Raises ``ConnectionLost`` when the session ends before.
+        """
+        self._pings += 1
+        mark = f"past-{self._pings}"
+        self.post(Message("PING", (mark,)))
+        await self.until(lambda: self._state.pong == mark)
 
     async def ask_history(self, request: Message, target: str) -> Page:
         """Send one history request and return its answer; one at a time.

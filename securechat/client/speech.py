@@ -13,9 +13,10 @@ from datetime import datetime
 
 import trio
 
-from securechat.client.core import Core, Slot
+from securechat.client.core import Core
 from securechat.client.errors import NotSent
 from securechat.client.events import TypingState
+from securechat.client.jobs import Slot
 from securechat.client.ownlines import Undelivered
 from securechat.client.ownlines import action as as_action
 from securechat.errors import ConnectionLost

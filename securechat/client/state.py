@@ -98,6 +98,7 @@ class ClientState:
     who: list[events.Person] = field(default_factory=list)
     surveys: set[str] = field(default_factory=set)
     lag: float | None = None
+    pong: str = ""
 
     def reset(self) -> None:
         """Begin a new connection. What must survive a break stays."""

@@ -36,6 +36,58 @@ TABLE: list[tuple[Event, list[str]]] = [
     (said("waves", action=True), ["12:34 * bob waves"]),
     (said(conversation="bob"), ["12:34 [bob] <bob> hi"]),
     (said(time=NOW - timedelta(days=1)), ["2026-05-16 12:34 <bob> hi"]),
+    (said("one\n\x1btwo"), ["12:34 <bob> one", "12:34 <bob> ␛two"]),
+    (said("yes", reply_to="m1"), ["12:34 <bob> (in reply) yes"]),
+    (said("", redacted=True), ["12:34 <bob> (this message was removed)"]),
+    (
+        said(edited=NOW, reactions=(events.Reaction("👍", ("al", "eve")),)),
+        ["12:34 <bob> hi (edited) [👍 2]"],
+    ),
+    (
+        events.Edited(
+            time=NOW, conversation="#lobby", msgid="m1", text="ho\n<eve> hum", sender="bob"
+        ),
+        ["12:34 -- bob edited: ho", "12:34 -- bob edited: <eve> hum"],
+    ),
+    (
+        events.Redacted(time=NOW, conversation="#x", msgid="m1", by="eve", reason="spam"),
+        ["12:34 -- eve removed a message in #x (spam)"],
+    ),
+    (
+        events.Reacted(time=NOW, conversation="#lobby", msgid="m1", text="👍", nick="al"),
+        ["12:34 -- al reacted with 👍"],
+    ),
+    (
+        events.Reacted(time=NOW, conversation="#x", msgid="m1", text="👍", nick="al", removed=True),
+        ["12:34 -- al took back 👍 in #x"],
+    ),
+    (events.Typing(time=NOW, conversation="#lobby", nick="al", state="active"), []),
+    (events.Marked(time=NOW, conversation="#lobby", until=NOW), []),
+    (events.MembersChanged(time=NOW, channel="#lobby"), []),
+    (events.UnreadCounted(time=NOW, conversation="#lobby", unread=0, mentions=0), []),
+    (
+        events.UnreadCounted(time=NOW, conversation="#x", unread=3, mentions=1, most=1000),
+        ["12:34 -- 3 unread in #x, 1 of them for you"],
+    ),
+    (
+        events.UnreadCounted(time=NOW, conversation="bob", unread=50, mentions=0, most=50),
+        ["12:34 -- 50+ unread in bob"],
+    ),
+    (
+        events.ChannelRenamed(time=NOW, old="#a", new="#b", by="eve", reason="typo"),
+        ["12:34 -- eve renamed #a to #b (typo)"],
+    ),
+    (events.ChannelRenamed(time=NOW, old="#a", new="#b"), ["12:34 -- #a is now #b"]),
+    (
+        events.ProfileChanged(time=NOW, target="bob", key="status", value="out"),
+        ["12:34 -- bob tells as status: out"],
+    ),
+    (
+        events.ProfileChanged(time=NOW, target="bob", key="status", value=None),
+        ["12:34 -- bob tells no status any more"],
+    ),
+    (events.PresenceChanged(time=NOW, nick="bob", online=True), ["12:34 -- bob is here"]),
+    (events.PresenceChanged(time=NOW, nick="bob", online=False), ["12:34 -- bob is not here"]),
     (
         events.Connected(time=NOW, host="h", port=1, security="TLSv1.3 X"),
         ["12:34 -- connected to h port 1 (TLSv1.3 X)"],
@@ -200,9 +252,15 @@ def test_json() -> None:
         "kind": "privmsg",
         "action": False,
         "own": True,
+        "mention": False,
+        "bot": False,
         "history": False,
         "msgid": "m1",
         "account": "",
+        "reply_to": "",
+        "edited": None,
+        "redacted": False,
+        "reactions": [],
     }
     people = json.loads(as_json(events.WhoReply(time=NOW, mask="x", people=(PERSON,))))["people"]
     assert people == [{"nick": "bob", "channel": "#lobby", "away": True, "real_name": "Bob B."}]

@@ -7,7 +7,7 @@ import base64
 import pytest
 
 from securechat.client.errors import LoginRefused
-from securechat.client.login import Login
+from securechat.client.login import WANTED, Login
 from securechat.errors import ConnectionLost
 from securechat.protocol.message import Message, parse
 
@@ -105,3 +105,24 @@ def test_a_server_that_ends_the_connection(received: str, reason: str) -> None:
 def test_what_is_not_answered(received: str) -> None:
     """The password goes out only after the server acknowledged ``sasl``."""
     assert run(Login("alice", "secret"), received) == []
+
+
+def test_a_long_list_is_asked_for_in_lines_that_every_server_can_answer() -> None:
+    """capability-negotiation: the answer repeats the list, and is a line of 512 bytes too."""
+    login = Login("alice", "p")
+    login.start()
+    requests = run(login, f"CAP * LS :{' '.join(WANTED)}")
+    assert len(requests) > 1
+    assert all(len(f":{'s' * 63} CAP {'n' * 32} NAK {line[8:]}") <= 510 for line in requests)
+    asked = [name for line in requests for name in line.removeprefix("CAP REQ :").split()]
+    assert asked == list(WANTED)
+    answers = [run(login, line.replace("REQ", "* ACK")) for line in requests]
+    assert [line for answer in answers for line in answer] == ["AUTHENTICATE PLAIN"]
+    assert login.enabled == set(WANTED)
+
+
+def test_what_else_is_refused_does_not_keep_anybody_out() -> None:
+    login = Login("alice", "p")
+    login.start()
+    run(login, f"CAP * LS :{' '.join(WANTED)}", "CAP * ACK :sasl batch")
+    assert run(login, "CAP * NAK :setname") == []

@@ -143,7 +143,7 @@ async def test_a_line_that_could_not_be_said(
         ("/msg bob", "Type /msg NAME TEXT."),
         ("/notice bob ", "Type /notice NAME TEXT."),
         ("/msg a,b hi", "'a,b' is neither a channel nor a person"),
-        ("nul\0", "a text needs characters, and none of CR, LF and NUL"),
+        ("nul\0", "a text needs characters, and none of CR and NUL"),
         ("/topic #x a\0", "a line cannot carry CR, LF or NUL"),
     ],
 )

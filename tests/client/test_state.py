@@ -411,7 +411,7 @@ def test_targets() -> None:
         "@batch=1 CHATHISTORY",
         "BATCH -1",
     )
-    assert state.page == Page(targets=("bob",))
+    assert state.page == Page(targets=(("bob", datetime(2026, 1, 1, tzinfo=UTC)),))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from securechat.client.events import Said
+from securechat.client.events import Change, Said
 from securechat.client.timeline import Timeline, read_time, wire_time
 
 NOW = datetime(2026, 5, 17, 12, 0, tzinfo=UTC)
@@ -24,8 +24,8 @@ def said(number: int, conversation: str = "#lobby", *, msgid: str | None = None)
     )
 
 
-def numbers(saids: list[Said]) -> list[int]:
-    return [int(one.text) for one in saids]
+def numbers(told: list[Said | Change]) -> list[int]:
+    return [int(one.text) for one in told if isinstance(one, Said)]
 
 
 def test_live_messages_are_told_once() -> None:
