@@ -5,5 +5,6 @@
 """
 
 from securechat.client.tui.app import run_full_screen
+from securechat.client.tui.options import Options, options_of
 
-__all__ = ["run_full_screen"]
+__all__ = ["Options", "options_of", "run_full_screen"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any
+from typing import Any, Protocol
 
 from securechat.errors import UserError
 
@@ -29,6 +29,37 @@ class Options:
     mute: tuple[str, ...] = ()
     highlights: tuple[str, ...] = ()
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+class Interface(Protocol):
+    """The table ``interface`` of the settings file, as whoever reads it holds it."""
+
+    @property
+    def theme(self) -> str: ...
+    @property
+    def notifications(self) -> bool: ...
+    @property
+    def bell(self) -> bool: ...
+    @property
+    def typing(self) -> bool: ...
+    @property
+    def mouse(self) -> bool: ...
+    @property
+    def time_format(self) -> str: ...
+    @property
+    def member_list(self) -> str: ...
+    @property
+    def colors(self) -> str: ...
+    @property
+    def mute(self) -> tuple[str, ...]: ...
+    @property
+    def highlights(self) -> tuple[str, ...]: ...
+
+
+def options_of(interface: Interface, keys: Mapping[str, tuple[str, ...]]) -> Options:
+    """Return the options that a settings file means: its interface and its keys."""
+    names = [one.name for one in fields(Options) if one.name != "keys"]
+    return Options(**{name: getattr(interface, name) for name in names}, keys=keys)
 
 
 _FLAGS = {"on": True, "true": True, "yes": True, "off": False, "false": False, "no": False}
