@@ -258,8 +258,10 @@ class App:
         model.at_bottom = log.at_bottom
         if log.at_bottom and model.focused:
             talk.mark_read(self, here)
-        if log.at_top and here.detached is None:
+        if log.at_top:
             talk.want_older(self, here)
+        if here.detached is not None and log.below == 0:
+            talk.want_newer(self, here)
         count = f"(@{model.urgent}) " if model.urgent else ""
         count = count or (f"({model.unread}) " if model.unread else "")
         title = clip(f"{count}{clean(here.name)} - {clean(model.connection.network)}", TITLE_MAX)

@@ -284,9 +284,6 @@ class Conversation:
 
     def _changed(self, entry: Entry) -> None:
         entry.changed()
-        for one in self.entries:  # the replies that quote it
-            if one.reply_to and one.reply_to == entry.msgid:
-                one.changed()
         self.touch()
 
 

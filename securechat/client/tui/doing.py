@@ -275,6 +275,11 @@ def _unmute(app: App, do: Do) -> None:
     set_mute(app, app.model.open(do.rest) if do.rest else app.here, muted=False)
 
 
+def _favourite(app: App, do: Do) -> None:
+    conversation = app.model.open(do.rest) if do.rest else app.here
+    conversation.favourite = not conversation.favourite
+
+
 def _mouse(app: App, do: Do) -> None:
     app.set_options(replace(app.options, mouse=do.rest == "on"))
 
@@ -334,6 +339,7 @@ HANDLERS: dict[str, Handler] = {
     "help": _help,
     "mute": _mute,
     "unmute": _unmute,
+    "favourite": _favourite,
     "mouse": _mouse,
     "theme": _theme,
     "set": _set,

@@ -66,6 +66,9 @@ def _wrap(cells: list[_Cell], columns: int) -> list[list[_Cell]]:
             del row[after_space:]
             rows.append(carried)
             room = columns - sum(one.width for one in carried)
+            if cell.width > room:  # what was carried and this one are wider than a row
+                rows.append([])
+                room = columns
         rows[-1].append(cell)
         room -= cell.width
     return rows

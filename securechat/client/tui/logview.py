@@ -43,6 +43,14 @@ class LogView:
         self._on_screen: list[int] = []
         self._wanted = 0
 
+    def is_above(self, conversation: Conversation, number: int) -> bool:
+        """Tell whether an entry is above those that were shown last."""
+        if not number or not self._on_screen or number in self._on_screen:
+            return False
+        at = _index(conversation.shown, number)
+        first = _index(conversation.shown, self._on_screen[0])
+        return at is not None and first is not None and at < first
+
     def reset(self) -> None:
         """Look at another conversation, at its bottom."""
         self.anchor = None
@@ -57,13 +65,14 @@ class LogView:
         entry = entries[at]
         before = entries[at - 1] if at else None
         selected = entry.number == self.selected
+        original = conversation.find(entry.reply_to) if entry.reply_to else None
         depends = (
             entry.version,
             entry.state,
             before.number if before else 0,
             entry.number == conversation.unread_from,
             selected,
-            entry.reply_to and conversation.find(entry.reply_to) is not None,
+            original and original.version,
         )
         kept = self._cache.get(entry.number)
         if kept is not None and kept[0] == depends:
@@ -200,6 +209,13 @@ class LogView:
             return
         self.anchor = Anchor(number, 0)
         self.scroll(conversation, -max(self._height // 3, 1))
+
+    def keep(self, number: int, other: int) -> None:
+        """Stay where one is, now that the same message is another entry."""
+        if self.anchor is not None:
+            self.anchor = Anchor(other, -self._height // 2)
+        if self.selected == number:
+            self.selected = other
 
     def jump(self, number: int) -> None:
         """Show an entry, and select it, when it is drawn next."""

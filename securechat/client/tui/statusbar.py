@@ -56,8 +56,9 @@ def status(
     keymap: Keymap,
     sidebar: bool,
     hint: str = "",
+    above: bool = False,
 ) -> Row:
-    """Return the line at the foot of the screen."""
+    """Return the line at the foot of the screen; ``above``: the unread ones begin further up."""
     connection = model.connection
     dot = Span(" ● ", "good" if connection.up else "warn")
     left = [dot, Span(clean(model.nick), "dim")]
@@ -71,6 +72,8 @@ def status(
     elif typing:
         left += [Span("   "), Span(typing, "dim")]
     right: list[Span] = []
+    if above:
+        right += [Span("↑ new  ", "accent"), Span(keymap.key("log.unread"), "soft"), Span("   ")]
     if not sidebar and model.unread:
         urgent = model.urgent
         if urgent:

@@ -162,7 +162,10 @@ def want_older(app: App, conversation: Conversation) -> None:
     if not app.client.connected:
         return
     conversation.loading = True
-    app.start(_load_older, app, conversation)
+    if conversation.detached:
+        app.start(_load_earlier, app, conversation, conversation.detached)
+    else:
+        app.start(_load_older, app, conversation)
 
 
 async def _load_older(app: App, conversation: Conversation) -> None:
@@ -183,6 +186,46 @@ async def _load_older(app: App, conversation: Conversation) -> None:
     finally:
         conversation.loading = False
         app.touch()
+
+
+def want_newer(app: App, conversation: Conversation) -> None:
+    """Go on, where one reads a part of the past, towards what is said now."""
+    part = conversation.detached
+    if not part or conversation.loading or not app.client.connected:
+        return
+    conversation.loading = True
+    app.start(_load_newer, app, conversation, part)
+
+
+async def _load_newer(app: App, conversation: Conversation, part: list[Entry]) -> None:
+    last = part[-1]
+    try:
+        page = await app.client.history(conversation.name, limit=HISTORY_PAGE, after=last.msgid)
+    except HistoryUnavailable:
+        page = ()
+    finally:
+        conversation.loading = False
+    if conversation.detached is not part:
+        return
+    part += [entry_of(said, mention=is_mention(app.model, said)) for said in page]
+    if len(page) < HISTORY_PAGE and app.client.connected:
+        # This is what is said now: the same message, among all the others from here on.
+        conversation.detached = None
+        now = conversation.find(last.msgid)
+        if now is not None and conversation.key == app.model.current:
+            app.view.log.keep(last.number, now.number)
+    app.touch()
+
+
+async def _load_earlier(app: App, conversation: Conversation, part: list[Entry]) -> None:
+    try:
+        page = await app.client.history(conversation.name, limit=HISTORY_PAGE, before=part[0].msgid)
+    except HistoryUnavailable:
+        page = ()
+    finally:
+        conversation.loading = False
+    part[0:0] = [entry_of(said, mention=is_mention(app.model, said)) for said in page]
+    app.touch()
 
 
 async def load_people(app: App) -> None:

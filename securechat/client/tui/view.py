@@ -142,6 +142,7 @@ class View(urwid.Widget):
                     now,
                     keymap=self.keymap,
                     sidebar=bool(side),
+                    above=self.log.is_above(conversation, conversation.unread_from),
                     hint=self.hint or slash.hint(self.input.editor(conversation).text),
                 )
             )
