@@ -39,6 +39,8 @@ def press(app: App, key: str) -> None:
     else:
         return
     if action is None or action.startswith(("edit.", "history.", "newline", "clear")):
+        if action != "clear":
+            app.view.hint = ""  # it was about what has changed now
         completing.changed(app)
         talk.typed(app)
 

@@ -357,8 +357,12 @@ class App:
             self.view.log.scroll(self.here, step)
         elif button == 1 and column < self.view.log_left:
             keys = self.view.sidebar.keys
-            if row < len(keys) and keys[row]:
+            if row < len(keys) and keys[row] in self.model.conversations:
                 self.go(self.model.conversations[keys[row]].name)
+        elif button == 1 and self.view.people and column >= people:
+            nicks = self.view.members.nicks
+            if row < len(nicks) and nicks[row] and nicks[row] != self.model.nick:
+                self.go(nicks[row])
 
 
 async def run_full_screen(

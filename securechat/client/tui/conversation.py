@@ -16,7 +16,7 @@ from typing import Literal
 from securechat.client.events import Said
 from securechat.protocol.names import fold
 
-Kind = Literal["said", "presence", "event", "server", "error"]
+Kind = Literal["said", "presence", "event", "server", "reply", "error"]
 Sort = Literal["channel", "person", "server"]
 State = Literal["", "pending", "failed"]
 

@@ -250,7 +250,7 @@ def _reactions(entry: Entry, look: Look) -> list[tuple[Span, ...]]:
 
 
 def _happening(entry: Entry, look: Look) -> list[Row]:
-    role = {"error": "error.text", "server": "server"}.get(entry.kind, "event")
+    role = {"error": "error.text", "server": "server", "reply": "server"}.get(entry.kind, "event")
     sign = {"error": "!", "server": "·"}.get(entry.kind, "·")
     text = presence_text(entry.presence) if entry.kind == "presence" else entry.text
     lines = wrap(inlinetext.spans(text, role, ""), look.text_width)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from securechat.client import events
 from securechat.client.events import Event, Said
-from securechat.client.tui import changes
+from securechat.client.tui import changes, replies
 from securechat.client.tui.conversation import Conversation, Entry, Kind, entry_of
 from securechat.client.tui.model import SERVER, Model
 from securechat.protocol.names import fold
@@ -155,8 +155,8 @@ def _server(model: Model, event: Event) -> None:
             conversation = model.get(target)
             if conversation is not None:
                 _note(conversation, event, f"{by} set the modes {modes}")
-        case events.Reply(text=text):
-            _note(model.open(SERVER), event, text, "server")
+        case events.Reply():
+            replies.take(model, event)
         case events.Failed(text=text, what=what, code=code):
             if code not in ("NOT_SENT", "NOT_CONFIRMED"):
                 about = f"{what}: " if what else ""

@@ -26,6 +26,7 @@ class MemberList:
     def __init__(self) -> None:
         self.top = 0
         self.filter = ""
+        self.nicks: list[str] = []
 
     def members(self, model: Model, conversation: Conversation) -> list[Member]:
         """Return who is to be shown, by rank and name."""
@@ -53,6 +54,7 @@ class MemberList:
         ]
         room = max(height - len(rows), 0)
         self.top = min(self.top, max(len(members) - room, 0))
+        self.nicks = ["", "", *(one.nick for one in members[self.top : self.top + room])]
         for one in members[self.top : self.top + room]:
             role = "channel.muted" if one.away else nick_role(one.nick)
             if fold(one.nick) == fold(model.nick):

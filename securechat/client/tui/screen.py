@@ -30,7 +30,8 @@ async def ask_background(stdin: TextIO, stdout: TextIO) -> bytes:
     It has a tenth of a second. Call it before the screen is started.
     """
     fd = stdin.fileno()
-    if os.environ.get("COLORFGBG") or not (os.isatty(fd) and stdout.isatty()):
+    known = os.environ.get("COLORFGBG") or not _takes_sequences(os.environ.get("TERM", ""))
+    if known or not (os.isatty(fd) and stdout.isatty()):
         return b""
     before = termios.tcgetattr(fd)
     answer = b""
@@ -50,6 +51,14 @@ async def ask_background(stdin: TextIO, stdout: TextIO) -> bytes:
     return answer
 
 
+def _takes_sequences(term: str) -> bool:
+    """Tell whether a terminal swallows the sequences (OSC) that it does not know.
+
+    The console of Linux prints them.
+    """
+    return not term.startswith(("linux", "fbterm", "dumb"))
+
+
 class Screen(urwid.display.raw.Screen):
     """A terminal, as the full-screen client needs it."""
 
@@ -59,7 +68,7 @@ class Screen(urwid.display.raw.Screen):
         count = color_count(os.environ, "truecolor" if colors == "24bit" else colors)
         self.set_terminal_properties(
             colors=count,  # type: ignore[arg-type]
-            hyperlinks=True,
+            hyperlinks=_takes_sequences(self.term),
         )
 
     def _start(self, alternate_buffer: bool = True, *args: Any, **kwargs: Any) -> None:
@@ -68,6 +77,6 @@ class Screen(urwid.display.raw.Screen):
 
     def say(self, sequence: str) -> None:
         """Send a sequence of the program's own, such as a notification."""
-        if self._started:
+        if self._started and (_takes_sequences(self.term) or sequence == "\a"):
             self.write(sequence)
             self.flush()

@@ -244,6 +244,26 @@ async def test_the_switcher_goes_there(
         assert alice.app.model.current == "#release-planning"
 
 
+async def test_a_mouse_scrolls_and_goes(
+    autojump_clock: MockClock, person: Open, server: FakeServer
+) -> None:
+    for n in range(60):
+        server.keep("bob", "#lobby", f"old {n}")
+    async with person((120, 24)) as alice:
+        await alice.sees("old 59")
+        server.say("carol", "alice", "psst")
+        await alice.sees("• carol")
+        alice.presses(("mouse press", 4, 50, 8))
+        await alice.until(lambda: "old 59" not in alice.screen.text)
+        row = next(n for n, text in enumerate(alice.screen.last_text) if "• carol" in text[:22])
+        alice.presses(("mouse press", 1, 5, row))
+        await alice.sees("psst")
+        assert alice.app.model.current == "carol"
+        alice.types("/mouse off")
+        alice.presses("enter")
+        assert not alice.screen.mouse
+
+
 async def test_help_comes_from_the_tables(autojump_clock: MockClock, person: Open) -> None:
     async with person((80, 60)) as alice:
         alice.presses("f1")
