@@ -84,8 +84,12 @@ def show(
     look: Look,
     *,
     selected: bool = False,
+    alone: bool = False,
 ) -> Shown:
-    """Return the rows of an entry that comes after ``before``."""
+    """Return the rows of an entry that comes after ``before``.
+
+    ``alone`` names its person although the message before did, because that one is out of sight.
+    """
     above: list[Row] = []
     new_day = before is None or look.day(before.time) != look.day(entry.time)
     if new_day:
@@ -101,7 +105,7 @@ def show(
         if apart:
             above.append(Row(()))
     if entry.kind == "said":
-        rows = _message(conversation, entry, before if goes_on else None, look)
+        rows = _message(conversation, entry, before if goes_on and not alone else None, look)
     else:
         rows = _happening(entry, look)
     surface = "selected" if selected else "mention" if entry.mention else ""

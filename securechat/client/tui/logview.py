@@ -118,6 +118,7 @@ class LogView:
             have += len(part)
         self._on_screen.reverse()
         rows = [row for one in reversed(parts) for row in one]
+        self._name_first(conversation, entries, at, look, rows, max(have - height, 0))
         self.at_top = at == 0 and have <= height
         self.at_bottom = conversation.detached is None
         self.below = 0
@@ -136,6 +137,7 @@ class LogView:
         shown = self._shown(conversation, entries, at, look)
         skip = min(max(shown.above + self.anchor.row, 0), len(shown.rows) - 1)
         rows = list(shown.rows[skip:])
+        first = at
         self._on_screen = [entries[at].number]
         self.at_top = at == 0 and skip == 0
         while len(rows) < height:
@@ -144,9 +146,33 @@ class LogView:
                 return None
             rows += self._shown(conversation, entries, at, look).rows
             self._on_screen.append(entries[at].number)
+        self._name_first(conversation, entries, first, look, rows, 0, skip)
         self.below = len(entries) - 1 - at
         self.at_bottom = self.below == 0 and len(rows) == height and conversation.detached is None
         return rows[:height]
+
+    def _name_first(
+        self,
+        conversation: Conversation,
+        entries: list[Entry],
+        at: int,
+        look: Look,
+        rows: list[Row],
+        top: int,
+        skip: int = 0,
+    ) -> None:
+        """Name the person of the first message on the screen, if its group began above.
+
+        ``rows[top]`` is the first row on the screen; ``skip`` rows of the entry are not in there.
+        """
+        entry = entries[at]
+        if not look.columns or entry.kind != "said" or not at:
+            return
+        place = self._shown(conversation, entries, at, look).above - skip
+        if top <= place < len(rows):
+            selected = entry.number == self.selected
+            named = show(conversation, entry, entries[at - 1], look, selected=selected, alone=True)
+            rows[place] = named.rows[named.above]
 
     # --- moving --------------------------------------------------------------------------------
 

@@ -131,3 +131,14 @@ def test_too_many_entries_are_let_go_and_come_back() -> None:
     assert len(lobby.entries) == ENTRIES_MAX
     assert not lobby.whole
     assert lobby.append(entry_of(said("again", msgid="id0")))  # it is not known any more
+
+
+def test_the_first_message_on_the_screen_is_named() -> None:
+    """A long run of one person's messages would else leave nobody's name to see."""
+    log, lobby = LogView(), Conversation("#lobby", "channel")
+    for n in range(60):
+        lobby.append(entry_of(said(f"message {n}", n / 60, msgid=f"id{n}")))
+    assert texts(log, lobby)[0] == "09:00        bob  message 50"
+    assert texts(log, lobby)[1] == "message 51"
+    log.scroll(lobby, -7)
+    assert texts(log, lobby)[0] == "09:00        bob  message 43"
