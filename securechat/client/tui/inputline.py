@@ -91,7 +91,7 @@ def completions(items: Sequence[tuple[str, str]], at: int, columns: int, rows: i
     shown = items[top : top + room]
     wide = max(width_of(text) for text, _ in shown)
     about = max(width_of(word) for _, word in shown)
-    width = min(wide + (about + 3 if about else 0) + 4, columns)
+    width = min(wide + (about + 3 if about else 0) + 5, columns)
     listed = []
     for number, (text, word) in enumerate(shown, top):
         chosen = number == at

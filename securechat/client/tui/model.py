@@ -6,13 +6,13 @@ the methods here. Whatever must be drawn is said by ``changed``.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from securechat.client.channels import Channel
 from securechat.client.tui.conversation import Conversation, Entry, Sort
+from securechat.protocol.mentions import mentions
 from securechat.protocol.names import fold
 
 SERVER = "server"
@@ -55,7 +55,6 @@ class Model:
     away: str | None = None
     chosen: bool = False
     connection: Connection = field(default_factory=Connection)
-    _mention: re.Pattern[str] | None = None
 
     # --- finding -------------------------------------------------------------------------------
 
@@ -100,18 +99,15 @@ class Model:
 
     def mentions(self, text: str) -> bool:
         """Tell whether a text has the own name, or another word to look out for, in it."""
-        if self._mention is None:
-            words = "|".join(re.escape(word) for word in (self.nick, *self.highlights) if word)
-            self._mention = re.compile(rf"(?<![\w-])(?:{words})(?![\w-])", re.IGNORECASE)
-        return self._mention.search(text) is not None
+        return any(mentions(text, word) for word in (self.nick, *self.highlights) if word)
 
     def rename_self(self, nick: str) -> None:
         """Take another name of one's own."""
-        self.nick, self._mention = nick, None
+        self.nick = nick
 
     def set_highlights(self, words: tuple[str, ...]) -> None:
         """Look out for other words."""
-        self.highlights, self._mention = words, None
+        self.highlights = words
 
     # --- looking -------------------------------------------------------------------------------
 

@@ -81,7 +81,7 @@ def status(
         others = model.unread - urgent
         if others > 0:
             right += [Span(f" {others} ", "badge"), Span(" ")]
-    if columns >= 50 and not hint:
+    if columns >= (90 if typing or above else 50) and not hint:
         right += [
             Span(keymap.key("help"), "soft"),
             Span(" help  ", "dim"),
