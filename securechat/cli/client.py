@@ -150,9 +150,8 @@ def main(
         channels = entry.place.channels
         if terminal and not plain and os.environ.get("TERM", "dumb") != "dumb":
             return await entry.run(
-                lambda client: full_screen(client, options),
-                channels=channels,
-                history=HISTORY_SHOWN,
+                lambda client: full_screen(client, settings, channel),
+                channels=[*channels, channel] if channel else channels,
             )
         return await entry.run(
             lambda client: line_mode(client, options, terminal=terminal),

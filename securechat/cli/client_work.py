@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import signal
 from collections.abc import Callable
@@ -14,22 +13,19 @@ from securechat.client.commands import COMMANDS
 from securechat.client.connection import Client
 from securechat.client.lines import visible
 from securechat.client.plain import LineMode, Options, Screen
+from securechat.client.settings import Settings
 from securechat.client.stdio import StdStreams
 
-_TUI = "securechat.client.tui"
 _COMMANDS = tuple(f"/{name}" for name in COMMANDS)
 
 
-async def full_screen(client: Client, options: Options) -> bool:
-    """Run the full screen until its person leaves; the line mode where there is none."""
-    try:
-        # urwid is slow to load, and nobody else has a use for it.
-        tui = importlib.import_module(_TUI)
-    except ModuleNotFoundError as error:
-        if error.name != _TUI:
-            raise
-        return await line_mode(client, options, terminal=True)
-    return bool(await tui.run_full_screen(client, channel=options.channel))
+async def full_screen(client: Client, settings: Settings, channel: str) -> bool:
+    """Run the full screen until its person leaves."""
+    # urwid is slow to load, and nobody else has a use for it.
+    from securechat.client.tui import options_of, run_full_screen  # noqa: PLC0415 - as above
+
+    options = options_of(settings.interface, settings.keys)
+    return await run_full_screen(client, options, channel=channel)
 
 
 async def line_mode(client: Client, options: Options, *, terminal: bool) -> bool:

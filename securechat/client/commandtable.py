@@ -139,6 +139,13 @@ ROWS: dict[str, Row] = {
         "[NAME]", "let a conversation neither count nor notify", "This client", ("target",)
     ),
     "unmute": Row("[NAME]", "undo /mute", "This client", ("target",)),
+    "favourite": Row(
+        "[NAME]",
+        "keep a conversation at the top of the list, or undo that",
+        "This client",
+        ("target",),
+        ("fav",),
+    ),
     "mouse": Row("on|off", "off lets the terminal select text", "This client", ("onoff",), least=1),
     "theme": Row("NAME", "look otherwise", "This client", ("theme",), least=1),
     "set": Row(

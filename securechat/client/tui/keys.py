@@ -97,8 +97,8 @@ BINDINGS: tuple[Binding, ...] = (
         ("edit.yank", ("ctrl y",), "put back what was cut"),
         ("edit.yank_pop", ("meta y",), "then: put back what was cut before that"),
         ("edit.transpose", ("meta t",), "swap two characters"),
-        ("edit.undo", ("ctrl z", "ctrl _"), "undo"),
-        ("edit.redo", ("meta z", "meta _"), "redo"),
+        ("edit.undo", ("ctrl _",), "undo"),
+        ("edit.redo", ("meta _", "meta z"), "redo"),
     ),
     *_rows(
         "A chosen message",
@@ -131,7 +131,7 @@ BINDINGS: tuple[Binding, ...] = (
         ("members", ("f7", "meta n"), "show or hide the members"),
         ("reconnect", ("f5", "meta r"), "try to connect now"),
         ("redraw", ("ctrl l",), "draw everything again"),
-        ("suspend", ("meta Z",), "stop, and come back with fg"),
+        ("suspend", ("ctrl z",), "stop, and come back with fg"),
         ("quit", ("ctrl q",), "leave"),
     ),
 )

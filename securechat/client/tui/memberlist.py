@@ -1,0 +1,79 @@
+"""The list of a channel's people at the right. Pure."""
+
+from __future__ import annotations
+
+from securechat.client.channels import Member
+from securechat.client.tui.conversation import Conversation
+from securechat.client.tui.draw import Block, Row, Span, cut
+from securechat.client.tui.model import Model
+from securechat.client.tui.text import clean
+from securechat.client.tui.themes import nick_role
+from securechat.protocol.names import fold
+
+_RANKS = "~&@%+"
+
+
+def width(columns: int, wish: str = "auto") -> int:
+    """Return how wide the list is on a screen of so many columns; 0 where there is none."""
+    if wish == "never" or columns < (60 if wish == "always" else 100):
+        return 0
+    return 18 if columns < 130 else 22
+
+
+class MemberList:
+    """The list; ``top`` is the first row that it shows, ``filter`` what names must have in them."""
+
+    def __init__(self) -> None:
+        self.top = 0
+        self.filter = ""
+        self.nicks: list[str] = []
+
+    def members(self, model: Model, conversation: Conversation) -> list[Member]:
+        """Return who is to be shown, by rank and name."""
+        channel = model.channel(conversation)
+        if channel is None:
+            return []
+        wanted = fold(self.filter)
+        return sorted(
+            (one for key, one in channel.members.items() if wanted in key),
+            key=lambda one: (_rank(one), fold(one.nick)),
+        )
+
+    def block(self, model: Model, conversation: Conversation, columns: int, height: int) -> Block:
+        """Return the list as a panel."""
+        members = self.members(model, conversation)
+        rows = [
+            Row(
+                (
+                    Span(" "),
+                    Span("Members", "heading"),
+                    Span(f"  {len(members)}", "faint"),
+                )
+            ),
+            Row(()),
+        ]
+        room = max(height - len(rows), 0)
+        self.top = min(self.top, max(len(members) - room, 0))
+        self.nicks = ["", "", *(one.nick for one in members[self.top : self.top + room])]
+        for one in members[self.top : self.top + room]:
+            role = "channel.muted" if one.away else nick_role(one.nick)
+            if fold(one.nick) == fold(model.nick):
+                role = "nick.own"
+            rows.append(
+                Row(
+                    (
+                        Span(" "),
+                        Span(one.prefix or " ", "accent" if one.prefix else "text"),
+                        Span(cut(clean(one.nick), columns - 4), role),
+                    )
+                )
+            )
+        left = len(members) - self.top - room
+        if left > 0 and rows:
+            rows[-1] = Row((Span(f"  {left + 1} more", "faint"),))
+        return Block(rows, columns, "panel")
+
+
+def _rank(member: Member) -> int:
+    at = _RANKS.find(member.prefix) if member.prefix else -1
+    return at if at >= 0 else len(_RANKS)

@@ -1,0 +1,54 @@
+"""How the full screen looks and behaves: what is set for it, and what ``/set`` changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+from securechat.client.settings import MEMBER_LIST, Interface
+from securechat.errors import UserError
+
+
+@dataclass(frozen=True, slots=True)
+class Options(Interface):
+    """The interface's settings; ``keys`` maps actions to their keys."""
+
+    keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def options_of(interface: Interface, keys: Mapping[str, tuple[str, ...]]) -> Options:
+    """Return the options that a settings file means: its interface and its keys."""
+    return Options(
+        **{one.name: getattr(interface, one.name) for one in fields(Interface)}, keys=keys
+    )
+
+
+_FLAGS = {"on": True, "true": True, "yes": True, "off": False, "false": False, "no": False}
+_WORDS = {"member_list": MEMBER_LIST, "theme": (), "time_format": ()}
+_LISTS = ("highlights",)
+
+SETTINGS = tuple(
+    one.name for one in fields(Options) if one.type == "bool" or one.name in (*_WORDS, *_LISTS)
+)
+"""What can be changed while the program runs."""
+
+
+def changed(options: Options, name: str, value: str) -> Options:
+    """Return the options with one of them set from text. Raises ``UserError``."""
+    if name not in SETTINGS:
+        raise UserError(f"There is no setting {name!r}; there are {', '.join(SETTINGS)}.")
+    values: dict[str, Any] = {}
+    if name in _LISTS:
+        values[name] = tuple(value.split())
+        return replace(options, **values)
+    if name in _WORDS:
+        allowed = _WORDS[name]
+        if allowed and value not in allowed:
+            raise UserError(f"{name} must be {' or '.join(allowed)}.")
+        values[name] = value
+        return replace(options, **values)
+    if value.lower() not in _FLAGS:
+        raise UserError(f"{name} must be on or off.")
+    values[name] = _FLAGS[value.lower()]
+    return replace(options, **values)

@@ -1,0 +1,52 @@
+"""What roles and surfaces look like on this terminal: a theme, in as many colours as there are."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Literal
+
+import urwid
+
+from securechat.client.tui.capable import theme_name
+from securechat.client.tui.themes import Theme, load
+
+Colors = Literal[1, 16, 88, 256, 16777216]
+
+_KEPT_MAX = 5_000
+
+
+class Palette:
+    """A theme on a terminal with so many colours."""
+
+    def __init__(self, theme: Theme, colors: Colors) -> None:
+        self.theme = theme
+        self.colors = colors
+        self._known: dict[tuple[str, str, str], Hashable] = {}
+
+    def attribute(self, role: str, surface: str, link: str) -> Hashable:
+        """Return what urwid draws a role on a surface with, linked to an address.
+
+        Behind a plus sign, a role may have attributes in urwid's words: ``text+bold,italics``.
+        """
+        key = (role, surface, link)
+        found = self._known.get(key)
+        if found is None:
+            if len(self._known) > _KEPT_MAX:
+                self._known.clear()
+            found = self._known[key] = self._made(role, surface, link)
+        return found
+
+    def _made(self, role: str, surface: str, link: str) -> urwid.AttrSpec:
+        role, _, more = role.partition("+")
+        colors = 16 if self.colors == 88 else self.colors
+        foreground, background = self.theme.look(role, surface, colors)
+        attributes = dict.fromkeys((*foreground.split(","), *filter(None, more.split(","))))
+        return urwid.AttrSpec(",".join(attributes), background, colors, hyperlink=link or None)
+
+
+def theme_for(wish: str, environ: Mapping[str, str], reply: bytes = b"") -> Theme:
+    """Return a theme by its name; ``auto`` is one that fits the terminal's background.
+
+    ``reply`` is what the terminal answered when it was asked. Raises ``ThemeError``.
+    """
+    return load(theme_name(wish, environ, reply))

@@ -1,0 +1,82 @@
+"""The terminal: which colours it has, what is switched on there, and that all of it is undone.
+
+urwid's screen does the work. What it asks the terminal for is forced here, because a terminal
+multiplexer may not answer: pasted text comes as such, and the terminal says when it has the focus.
+Ctrl-C comes as a key. Ctrl-Z stays with the terminal: urwid restores it before the process stops.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import termios
+import tty
+from typing import Any, TextIO
+
+import trio
+import urwid
+
+from securechat.client.tui.capable import ASK_BACKGROUND, color_count
+
+BACKGROUND_SECONDS = 0.1
+_ASK_WHO = b"\x1b[c"  # every terminal answers this, so that nobody waits for one that is silent
+_WHO = re.compile(rb"\x1b\[\?[0-9;]*c")
+_ANSWER_MAX = 4096
+
+
+async def ask_background(stdin: TextIO, stdout: TextIO) -> bytes:
+    """Ask a terminal for its background (OSC 11) and return what it answers, which may be nothing.
+
+    It has a tenth of a second. Call it before the screen is started.
+    """
+    fd = stdin.fileno()
+    known = os.environ.get("COLORFGBG") or not _takes_sequences(os.environ.get("TERM", ""))
+    if known or not (os.isatty(fd) and stdout.isatty()):
+        return b""
+    before = termios.tcgetattr(fd)
+    answer = b""
+    try:
+        tty.setcbreak(fd, termios.TCSANOW)
+        stdout.write((ASK_BACKGROUND + _ASK_WHO).decode())
+        stdout.flush()
+        with trio.move_on_after(BACKGROUND_SECONDS):
+            while len(answer) < _ANSWER_MAX and not _WHO.search(answer):
+                await trio.lowlevel.wait_readable(fd)
+                data = os.read(fd, _ANSWER_MAX)
+                if not data:
+                    break  # hung up: the screen notices too
+                answer += data
+    finally:
+        termios.tcsetattr(fd, termios.TCSANOW, before)
+    return answer
+
+
+def _takes_sequences(term: str) -> bool:
+    """Tell whether a terminal swallows the sequences (OSC) that it does not know.
+
+    The console of Linux prints them.
+    """
+    return not term.startswith(("linux", "fbterm", "dumb"))
+
+
+class Screen(urwid.display.raw.Screen):
+    """A terminal, as the full-screen client needs it."""
+
+    def __init__(self, stdin: TextIO, stdout: TextIO, colors: str = "auto") -> None:
+        super().__init__(stdin, stdout, bracketed_paste_mode=True, focus_reporting=True)
+        # Three-digit colours would be rounded; all of ours are written #rrggbb.
+        count = color_count(os.environ, "truecolor" if colors == "24bit" else colors)
+        self.set_terminal_properties(
+            colors=count,  # type: ignore[arg-type]
+            hyperlinks=_takes_sequences(self.term),
+        )
+
+    def _start(self, alternate_buffer: bool = True, *args: Any, **kwargs: Any) -> None:
+        super()._start(alternate_buffer, *args, **kwargs)
+        self.tty_signal_keys(intr="undefined", quit="undefined")  # stop() restores all there was
+
+    def say(self, sequence: str) -> None:
+        """Send a sequence of the program's own, such as a notification."""
+        if self._started and (_takes_sequences(self.term) or sequence == "\a"):
+            self.write(sequence)
+            self.flush()

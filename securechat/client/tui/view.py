@@ -1,0 +1,181 @@
+"""The whole screen as one urwid widget: the panels side by side, and what lies over them.
+
+It asks every panel for rows and makes one canvas of them. What does not fit folds away: the
+members first, then the list of conversations, then everything but the input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import urwid
+
+from securechat.client.tui import memberlist, sidebar, slash, statusbar
+from securechat.client.tui.completion import Cycle
+from securechat.client.tui.draw import Block, Row, canvas, stack
+from securechat.client.tui.entries import Look
+from securechat.client.tui.inputline import InputLine, completions
+from securechat.client.tui.keys import Keymap
+from securechat.client.tui.logview import LogView
+from securechat.client.tui.memberlist import MemberList
+from securechat.client.tui.model import Model
+from securechat.client.tui.overlays import Overlay
+from securechat.client.tui.palette import Palette
+from securechat.client.tui.sidebar import Sidebar
+
+_AIRY_FROM = 30
+
+
+class View(urwid.Widget):
+    """The screen. ``on_key`` and ``on_mouse`` get what is typed and clicked."""
+
+    _sizing = frozenset([urwid.BOX])
+    _selectable = True
+    no_cache = ["render"]  # noqa: RUF012 - urwid's own way to say it
+
+    def __init__(
+        self,
+        model: Model,
+        palette: Palette,
+        *,
+        on_key: Callable[[str], None],
+        on_mouse: Callable[[str, int, int, int], None],
+        clock: Callable[[], float],
+        keymap: Keymap,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        time_format: str = "%H:%M",
+        member_list: str = "auto",
+    ) -> None:
+        super().__init__()
+        self.model = model
+        self.palette = palette
+        self.log = LogView()
+        self.sidebar = Sidebar()
+        self.members = MemberList()
+        self.input = InputLine()
+        self.overlay: Overlay | None = None
+        self.hint = ""
+        self.member_list = member_list
+        self.show_sidebar = True
+        self.size = (80, 24)
+        self.log_top = 0
+        self.log_left = 0
+        self.people = 0
+        self.input_top = 0
+        self._on_key = on_key
+        self._on_mouse = on_mouse
+        self._clock = clock
+        self.keymap = keymap
+        self._now = now
+        self.time_format = time_format
+        self.cycle: Cycle | None = None
+
+    def keypress(self, size: tuple[int, int], key: str) -> None:  # type: ignore[override]
+        self._on_key(key)
+
+    def mouse_event(  # type: ignore[override]
+        self, size: tuple[int, int], event: str, button: int, col: int, row: int, focus: bool
+    ) -> bool:
+        self._on_mouse(event, button, col, row)
+        return True
+
+    def render(self, size: tuple[int, int], focus: bool = False) -> urwid.Canvas:  # type: ignore[override]
+        columns, height = self.size = size
+        side = sidebar.width(columns) if self.show_sidebar else 0
+        conversation = self.model.here
+        people = memberlist.width(columns, self.member_list)
+        if conversation.kind != "channel":
+            people = 0
+        self.people = people
+        panels: list[Block] = []
+        if side:
+            panels.append(self.sidebar.block(self.model, side, height))
+        self.log_left = side
+        panels.append(self._main(columns - side - people, height, side=side, people=people))
+        if people:
+            panels.append(self.members.block(self.model, conversation, people, height))
+        whole: urwid.Canvas = canvas(panels, height, self.palette.attribute)
+        if self.cycle is not None and self.overlay is None:
+            whole = self._with_completions(whole, side, columns - side - people, height)
+        if self.overlay is None:
+            return whole
+        block, left, top = self.overlay.place(columns, height)
+        over = canvas([block], len(block.rows), self.palette.attribute)
+        return urwid.CanvasOverlay(over, whole, left, top)
+
+    def _with_completions(
+        self, whole: urwid.Canvas, left: int, columns: int, height: int
+    ) -> urwid.Canvas:
+        """Return the screen with the completions right above the input."""
+        if self.cycle is None:
+            return whole
+        found = self.cycle.completion
+        items = [(one.shown, one.hint) for one in found.candidates]
+        chosen = -1 if self.cycle.chosen is None else self.cycle.chosen
+        block = completions(items, chosen, columns - 2, self.input_top - 1)
+        top = self.input_top - len(block.rows)
+        if top < 0 or columns < 12:
+            return whole
+        over = canvas([block], len(block.rows), self.palette.attribute)
+        return urwid.CanvasOverlay(over, whole, left + 1, top)
+
+    def _main(self, columns: int, height: int, *, side: int, people: int) -> Block:
+        now = self._clock()
+        conversation = self.model.here
+        airy = height >= _AIRY_FROM
+        quiet = self.overlay is not None or bool(self.log.selected)
+        typed = self.input.block(conversation, columns, max(min(height // 3, 12), 1), airy=airy)
+        if quiet:
+            typed = typed._replace(cursor=None)
+        blocks = [typed]
+        left = height - len(typed.rows)
+        if left >= 2:
+            chosen = self.log.entry(conversation)
+            row = (
+                statusbar.choices(chosen, self.keymap, columns)
+                if chosen
+                else statusbar.status(
+                    self.model,
+                    conversation,
+                    columns,
+                    now,
+                    keymap=self.keymap,
+                    sidebar=bool(side),
+                    above=self.log.is_above(conversation, conversation.unread_from),
+                    hint=self.hint or slash.hint(self.input.editor(conversation).text),
+                )
+            )
+            blocks.append(Block([row], columns, "log"))
+            left -= 1
+        if left >= 18 and not airy:
+            blocks.insert(0, Block([Row(())], columns, "log"))
+            left -= 1
+        banner = statusbar.banner(self.model, self.keymap, columns, now)
+        if banner is not None and left >= 3:
+            blocks.insert(0, Block([banner], columns, "banner"))
+            left -= 1
+        head: list[Row] = []
+        if left >= 4:
+            head = [
+                statusbar.header(self.model, conversation, columns, members=bool(people)),
+            ]
+            if left >= 12:
+                head.append(Row(()))
+            left -= len(head)
+        self.input_top = (
+            len(head) + left + sum(len(one.rows) for one in blocks[: blocks.index(typed)])
+        )
+        look = Look(
+            columns,
+            self._now().astimezone().date(),
+            self.model.nick,
+            self.time_format,
+            airy=airy,
+        )
+        rows = self.log.rows(conversation, look, left)
+        self.log_top = len(head)
+        pill = statusbar.pill(self.model, self.log, conversation, columns)
+        if pill is not None and rows:
+            rows[-1] = pill
+        return stack(Block([*head, *rows], columns, "log"), *blocks)

@@ -1,0 +1,334 @@
+"""The program as a person uses it: keys go in, the screen comes out, and a server is there."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import trio
+from support.clients import Connect
+from support.fake_server import FakeServer
+from support.tui import FakeScreen, said, utf8
+from trio.testing import MockClock
+
+from securechat.client.events import Event
+from securechat.client.tui.app import EVENTS_AT_ONCE, App
+from securechat.client.tui.options import Options
+
+
+@pytest.fixture(autouse=True)
+def _utf8() -> Iterator[None]:
+    with utf8():
+        yield
+
+
+@dataclass
+class Person:
+    """Somebody at the program: what they type at, and what they see."""
+
+    app: App
+    screen: FakeScreen
+
+    async def sees(self, *texts: str, seconds: float = 60) -> str:
+        """Wait until all of this is on the screen."""
+        with trio.move_on_after(seconds):
+            while not all(text in self.screen.text for text in texts):
+                await self.screen.drawn.park()
+            return self.screen.text
+        raise AssertionError(f"not all of {texts} in\n{self.screen.text}")
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        with trio.fail_after(60):
+            while not condition():  # noqa: ASYNC110 - not all of it is drawn
+                await trio.sleep(0.05)
+
+    def types(self, text: str) -> None:
+        self.screen.write(text)
+
+    def presses(self, *keys: str) -> None:
+        self.screen.type(*keys)
+
+
+Open = Callable[..., Any]
+
+
+@pytest.fixture
+def person(dialled: Connect) -> Open:
+    @asynccontextmanager
+    async def make(
+        size: tuple[int, int] = (80, 24), options: Options | None = None
+    ) -> AsyncIterator[Person]:
+        async with dialled() as client, trio.open_nursery() as nursery:
+            screen = FakeScreen(size)
+            now = lambda: datetime(2030, 1, 1, 12, 0, tzinfo=UTC)  # noqa: E731
+            app = App(client, screen, options, now=now)
+            nursery.start_soon(app.run)
+            somebody = Person(app, screen)
+            await somebody.sees("#lobby")
+            yield somebody
+            app.leave()
+
+    return make
+
+
+async def test_a_line_is_pending_and_then_sent(
+    autojump_clock: MockClock, person: Open, server: FakeServer
+) -> None:
+    async with person() as alice:
+        alice.types("good morning")
+        await alice.sees("good morning")
+        alice.presses("enter")
+        await alice.until(lambda: server.kept)
+        assert server.kept[-1].text == "good morning"
+        await alice.until(lambda: not alice.app.here.outbox)
+        shown = await alice.sees("good morning")
+        assert "good morning …" not in shown
+        assert shown.count("good morning") == 1
+
+
+async def test_lines_typed_without_a_connection_wait_in_order(
+    autojump_clock: MockClock, person: Open, server: FakeServer
+) -> None:
+    """Issue: a line typed while offline waits in order and is sent once; the banner counts."""
+    async with person() as alice:
+        server.unreachable = True
+        server.break_all()
+        await alice.sees("Not connected")
+        for n in range(3):
+            alice.types(f"later {n}")
+            alice.presses("enter")
+        await alice.sees("later 0 …", "later 1 …", "later 2 …", "again in")
+        server.unreachable = False
+        alice.presses("f5")
+        await alice.until(lambda: len(server.kept) == 3)
+        assert [kept.text for kept in server.kept] == ["later 0", "later 1", "later 2"]
+        await alice.until(lambda: not alice.app.here.outbox)
+        shown = await alice.sees("later 2")
+        assert "Not connected" not in shown
+        assert shown.index("later 0") < shown.index("later 1") < shown.index("later 2")
+
+
+async def test_what_failed_can_be_sent_again(
+    autojump_clock: MockClock, person: Open, server: FakeServer
+) -> None:
+    async with person() as alice:
+        entry = alice.app.model.waiting(alice.app.here, "once more", alice.app.now())
+        alice.app.model.settled(alice.app.here, entry, "it was refused")
+        await alice.sees("not sent", "it was refused")
+        alice.presses("meta s")
+        await alice.sees("resend")
+        alice.presses("R")
+        await alice.until(lambda: server.kept)
+        assert server.kept[-1].text == "once more"
+        await alice.until(lambda: not alice.app.here.outbox)
+        assert "not sent" not in alice.screen.text
+
+
+async def test_a_message_elsewhere_is_a_badge_and_a_notification(
+    autojump_clock: MockClock, person: Open, server: FakeServer
+) -> None:
+    """What people expect: mentions and private messages notify, never while focused."""
+    async with person() as alice:
+        server.say("bob", "alice", "lunch?")
+        await alice.sees("bob")
+        assert alice.app.model.urgent == 1
+        assert alice.screen.said == []
+        alice.presses("focus out")
+        server.say("bob", "alice", "hello?")
+        await alice.until(lambda: alice.screen.said)
+        assert alice.screen.said[-1].endswith("\a")
+        assert alice.screen.title.startswith("(@2) #lobby")
+        alice.presses("focus in", "meta a")
+        await alice.sees("lunch?", "hello?")
+        assert alice.app.model.urgent == 0
+
+
+async def test_the_unread_line_stays_while_one_looks(
+    autojump_clock: MockClock, person: Open, server: FakeServer
+) -> None:
+    async with person() as alice:
+        server.say("bob", "#lobby", "seen")
+        await alice.sees("seen")
+        alice.presses("focus out")
+        server.say("bob", "#lobby", "unseen")
+        await alice.sees("new ─", "unseen")
+        assert alice.app.here.unread == 1
+        alice.presses("focus in")
+        await alice.until(lambda: not alice.app.here.unread)
+        await trio.sleep(5)
+        assert "new ─" in alice.screen.text
+        alice.types("ah")
+        alice.presses("enter")
+        await alice.until(lambda: "new ─" not in alice.screen.text)
+
+
+async def test_older_messages_load_when_one_scrolls_up(
+    autojump_clock: MockClock, person: Open, server: FakeServer
+) -> None:
+    for n in range(120):
+        server.keep("bob", "#lobby", f"old {n}")
+    async with person() as alice:
+        await alice.sees("old 119")
+        for _ in range(20):
+            alice.presses("page up")
+            await trio.sleep(0.1)
+        await alice.sees("old 0")
+        alice.presses("ctrl end")
+        await alice.sees("old 119")
+        texts = [entry.text for entry in alice.app.here.entries if entry.kind == "said"]
+        assert texts == [f"old {n}" for n in range(120)]
+
+
+async def test_several_pasted_lines_are_asked_about(
+    autojump_clock: MockClock, person: Open, server: FakeServer
+) -> None:
+    async with person() as alice:
+        alice.presses("begin paste", *"one", "enter", *"two", "end paste")
+        await alice.sees("Paste 2 lines?")
+        alice.presses("esc")
+        await alice.until(lambda: "Paste" not in alice.screen.text)
+        assert alice.app.editor.text == ""
+        alice.presses("begin paste", *"one", "enter", *"two", "end paste", "j")
+        assert alice.app.editor.text == "one two"
+        assert server.kept == []
+        alice.presses("begin paste", *"no end")
+        await trio.sleep(4)
+        alice.types("!")
+        assert alice.app.editor.text == "one twono end!"
+
+
+async def test_commands_and_their_mistakes(
+    autojump_clock: MockClock, person: Open, server: FakeServer
+) -> None:
+    async with person() as alice:
+        alice.types("/jion #dev")
+        alice.presses("enter")
+        await alice.sees("did you mean /join?")
+        alice.presses("ctrl u")
+        alice.types("/join #dev")
+        alice.presses("enter")
+        await alice.until(lambda: alice.app.model.current == "#dev")
+        alice.types("/topic")
+        alice.presses("enter")
+        await alice.sees("#dev has no topic.")
+        alice.types("/quit")
+        alice.presses("enter")
+        await alice.until(lambda: alice.app.nursery.cancel_scope.cancel_called)
+
+
+async def test_drafts_belong_to_their_conversation(
+    autojump_clock: MockClock, person: Open, server: FakeServer
+) -> None:
+    async with person() as alice:
+        alice.types("half a thought")
+        alice.app.go("bob")
+        await alice.sees("Message bob", "✎")
+        alice.presses("meta `")
+        await alice.sees("half a thought")
+
+
+async def test_the_switcher_goes_there(
+    autojump_clock: MockClock, person: Open, server: FakeServer
+) -> None:
+    async with person((40, 12)) as alice:
+        alice.app.model.open("#release-planning")
+        alice.presses("ctrl k")
+        await alice.sees("Go to")
+        alice.types("rp")
+        alice.presses("enter")
+        await alice.sees("#release-planning")
+        assert alice.app.model.current == "#release-planning"
+
+
+async def test_a_mouse_scrolls_and_goes(
+    autojump_clock: MockClock, person: Open, server: FakeServer
+) -> None:
+    for n in range(60):
+        server.keep("bob", "#lobby", f"old {n}")
+    async with person((120, 24)) as alice:
+        await alice.sees("old 59")
+        server.say("carol", "alice", "psst")
+        await alice.sees("• carol")
+        alice.presses(("mouse press", 4, 50, 8))
+        await alice.until(lambda: "old 59" not in alice.screen.text)
+        row = next(n for n, text in enumerate(alice.screen.last_text) if "• carol" in text[:22])
+        alice.presses(("mouse press", 1, 5, row))
+        await alice.sees("psst")
+        assert alice.app.model.current == "carol"
+        alice.types("/mouse off")
+        alice.presses("enter")
+        assert not alice.screen.mouse
+
+
+async def test_help_comes_from_the_tables(autojump_clock: MockClock, person: Open) -> None:
+    async with person((80, 60)) as alice:
+        alice.presses("f1")
+        await alice.sees("Help", "go to a conversation by a part of its name", "Ctrl-K")
+        alice.presses("esc")
+        await alice.until(lambda: "arrows scroll" not in alice.screen.text)
+
+
+async def test_ctrl_c_clears_and_twice_leaves(autojump_clock: MockClock, person: Open) -> None:
+    async with person() as alice:
+        alice.types("never mind")
+        alice.presses("ctrl c")
+        assert alice.app.editor.text == ""
+        alice.presses("ctrl c", "ctrl c")
+        await alice.until(lambda: alice.app.nursery.cancel_scope.cancel_called)
+
+
+async def test_every_action_has_its_handler() -> None:
+    from securechat.client.commandtable import ROWS
+    from securechat.client.tui.actions import HANDLERS, POPUP
+    from securechat.client.tui.doing import HANDLERS as COMMANDS
+    from securechat.client.tui.keys import BINDINGS
+
+    assert {row.action for row in BINDINGS} == {*HANDLERS, *POPUP}
+    assert {*COMMANDS} == {*ROWS} - {"nick"}
+
+
+async def test_resizing_all_the_way(
+    autojump_clock: MockClock, person: Open, server: FakeServer
+) -> None:
+    async with person() as alice:
+        server.say("bob", "#lobby", "a long message " * 20)
+        await alice.sees("a long message")
+        for size in ((10, 3), (1, 1), (200, 60), (59, 5), (80, 24)):
+            alice.screen.resize(*size)
+            await trio.sleep(0.2)
+            assert len(alice.screen.last_text) == size[1]
+        await alice.sees("a long message")
+
+
+async def test_a_flood_leaves_the_keys_alive(
+    autojump_clock: MockClock, person: Open, server: FakeServer
+) -> None:
+    """Issue: while 100,000 messages come in, what is typed is echoed.
+
+    Between two turns of the other tasks only so many events are taken.
+    """
+    async with person() as alice:
+        taken = turns = most_between = last = 0
+
+        async def flood() -> AsyncIterator[Event]:
+            nonlocal taken
+            for n in range(100_000):
+                taken += 1
+                yield said(f"flood {n}", n / 1000, msgid=f"f{n}")
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(alice.app.listen, flood())
+            while taken < 100_000:
+                await trio.lowlevel.checkpoint()
+                most_between, last = max(most_between, taken - last), taken
+                turns += 1
+                if turns == 200:
+                    alice.types("still here")
+                    assert alice.app.editor.text == "still here"
+        assert most_between <= 2 * EVENTS_AT_ONCE  # tasks of one turn run in any order
+        await alice.sees("flood 99999", "still here")
+        assert len(alice.app.here.entries) <= 4_000
