@@ -88,12 +88,19 @@ def _settle(text: str) -> Iterator[str]:
         now = after
         # A virama before what cannot follow one counts in one way alone, in another with it.
         if not _add_up(chain + before, after):
-            before = "".join(c for c in before if not unicodedata.category(c).startswith("M"))
+            before = _without_marks(before)
             now = after if _add_up(chain + before, after) else _REPLACEMENT
         yield before
         chain = chain + before if before and unicodedata.category(before[-1]) == "Mn" else ""
         before = now
+    # Spaces may be put behind it.
+    if not _add_up(chain + before, " "):
+        before = _without_marks(before)
     yield before
+
+
+def _without_marks(text: str) -> str:
+    return "".join(c for c in text if not unicodedata.category(c).startswith("M"))
 
 
 def _add_up(one: str, other: str) -> bool:
