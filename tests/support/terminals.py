@@ -28,7 +28,7 @@ _LOG_IN = """
 import fcntl, os, sys, termios
 os.setsid()
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-os.execv(sys.argv[1], sys.argv[1:])
+os.execvp(sys.argv[1], sys.argv[1:])
 """
 _READ_BYTES = 65_536
 # Private sequences (ECMA-48 5.4.1), as xterm's "modify other keys", which pyte takes for others.

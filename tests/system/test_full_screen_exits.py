@@ -17,10 +17,10 @@ from support.terminals import Terminal, on_a_terminal
 # alternate screen, bracketed paste, focus reports, and the kinds of mouse reports
 PRIVATE_MODES = ("1049", "2004", "1004", "1000", "1002", "1003", "1006")
 CRASH = """
-import securechat.client.tui.model as model
-def broken(self, *arguments, **named):
+from securechat.client.tui.app import App
+def broken(self, *arguments):
     raise RuntimeError("planted")
-model.Model.{method} = broken
+App.{method} = broken
 """
 
 
@@ -43,7 +43,7 @@ async def test_leaving_by_the_keyboard(home: Home, way: str) -> None:
             await terminal.write("/quit\r")
         else:
             await terminal.press("ctrl c")
-            await terminal.wait_for(r"(?i)again")
+            await terminal.wait_for("once more leaves")
             await terminal.press("ctrl c")
         assert await terminal.ended() == 0
         assert_restored(terminal)
@@ -58,8 +58,15 @@ async def test_being_told_to_end(home: Home, number: signal.Signals) -> None:
         assert "Traceback" not in terminal.text
 
 
-async def test_a_fault_of_our_own_shows_its_traceback_on_a_terminal_that_works(home: Home) -> None:
-    async with flat(home) as at, client(at, before=CRASH.format(method="take")) as terminal:
+@pytest.mark.parametrize("method", ["take", "after_drawing", "on_key"])
+async def test_a_fault_of_our_own_shows_its_traceback_on_a_terminal_that_works(
+    home: Home, method: str
+) -> None:
+    """Wherever it is: in what comes, in the painter, at a key."""
+    async with flat(home) as at, client(at, before=CRASH.format(method=method)) as terminal:
+        if method == "on_key":
+            await terminal.wait_for("#lobby")
+            await terminal.write("x")
         assert await terminal.ended() != 0
         assert b"planted" in terminal.raw
         assert_restored(terminal)

@@ -17,12 +17,12 @@ HOSTILE = {
     "c1": "\x9b31m \x9d0;owned\x9c after",
     "bidi": "abc \u202e txet desrever \u2066 x after",
     "zero width": "a\u200bb\u200cc\ufeffd after",
-    "zalgo": "z" + "\u0301" * 300 + " after",
+    "zalgo": "z" + "\u0301" * 100 + " after",
     "tabs": "a\tb\x0b\x0c\x7f after",
     "device": "\x1b[c\x1b[6n\x1bP+q\x1b\\ after",
 }
 FORBIDDEN = (
-    *(b"]0;owned", b"\x1b[c", b"\x1b[6n", b"\x1bP", b"\xc2\x9b", b"\xc2\x9d"),
+    *(b"\x1b]0;owned", b"\x1b[c", b"\x1b[6n", b"\x1bP", b"\xc2\x9b", b"\xc2\x9d"),
     *("\u202e".encode(), "\u2066".encode(), "\u200b".encode(), "\ufeff".encode()),
 )
 
@@ -30,11 +30,12 @@ FORBIDDEN = (
 @pytest.mark.parametrize("kind", HOSTILE)
 async def test_nothing_raw_reaches_the_terminal(home: Home, kind: str) -> None:
     async with two_talk(home) as (_, terminal, bob):
+        start = len(terminal.raw)  # before it, the client itself asked the terminal who it is
         await bob.send(f"TOPIC #lobby :{HOSTILE[kind]}", f"PRIVMSG #lobby :{HOSTILE[kind]}")
         await bob.send("PRIVMSG #lobby :and all is well")
         await terminal.wait_for("and all is well", "after")
         for sequence in FORBIDDEN:
-            assert sequence not in terminal.raw
+            assert terminal.raw.find(sequence, start) < 0
         await terminal.press("ctrl q")
         assert await terminal.ended() == 0
 
@@ -55,11 +56,12 @@ async def test_wide_letters_and_emoji_keep_the_columns(home: Home) -> None:
         await bob.send(*(f"PRIVMSG #lobby :{text}" for text in texts), "PRIVMSG #lobby :the end")
         await terminal.wait_for("the end")
         screen = terminal.screen
-        grounds = [
-            tuple(screen.buffer[row][column].bg for column in (0, screen.columns - 1))
-            for row in range(3, screen.lines - 5)
-        ]
-        assert len(set(grounds)) == 1, grounds
+        panel = screen.buffer[0][screen.columns - 1].bg
+        begins = {
+            next(column for column in range(screen.columns - 1, 0, -1) if row[column].bg != panel)
+            for row in (screen.buffer[number] for number in range(1, screen.lines - 5))
+        }
+        assert len(begins) == 1, terminal.text
 
 
 async def test_any_size_of_window(home: Home) -> None:

@@ -48,8 +48,8 @@ from securechat.client.tui.options import Options
 from securechat.client.tui.overlays import Overlay
 from securechat.client.tui.palette import Colors, Palette, theme_for
 from securechat.client.tui.pasting import Pasting
-from securechat.client.tui.screen import Screen, ask_background
-from securechat.client.tui.text import clean, clip
+from securechat.client.tui.screen import Screen, ask_terminal, joins_emoji
+from securechat.client.tui.text import clean, clip, terminal_joins
 from securechat.client.tui.view import View
 
 FRAME_SECONDS = 1 / 30
@@ -380,8 +380,9 @@ async def run_full_screen(
     """
     options = options or Options()
     screen = Screen(stdin, stdout, options.colors)
-    background = await ask_background(stdin, stdout) if options.theme == "auto" else b""
-    app = App(client, screen, options, background=background)
+    answer = await ask_terminal(stdin, stdout)
+    terminal_joins(joins_emoji(answer))
+    app = App(client, screen, options, background=answer)
     if channel:
         app.go(channel)
     await app.run()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from securechat.client.tui.text import clean, width
+from securechat.client.tui.text import width
 
 # What people use most, roughly in that order; each wins over longer names that begin like it.
 COMMON: dict[str, str] = {
@@ -27,6 +27,7 @@ COMMON: dict[str, str] = {
     "hourglass": "⌛", "lock": "🔒", "key": "🔑", "memo": "📝", "package": "📦", "wrench": "🔧",
     "dog": "🐶", "cat": "🐱", "sun": "☀️", "rainbow": "🌈", "broken_heart": "💔", "blue_heart": "💙",
 }  # fmt: skip
+_END_OF_TAGS = "\U000e007f"
 _SHORTCODE = re.compile(r"(?<![\w:]):([a-z0-9_+'-]{1,60}):(?![\w:])", re.IGNORECASE)
 _CODE = re.compile(r"(`+)[^`].*?\1", re.DOTALL)
 
@@ -39,8 +40,8 @@ def _all() -> dict[str, str]:
     short: dict[str, str] = {}
     long: dict[str, str] = {}
     for sign, about in EMOJI_DATA.items():
-        # What cannot be shown as it is (the flags made of tag letters) is not offered.
-        if about["status"] != STATUS["fully_qualified"] or clean(sign) != sign or width(sign) != 2:
+        # The flags made of tag letters cannot be shown as they are, whatever the terminal.
+        if about["status"] != STATUS["fully_qualified"] or _END_OF_TAGS in sign or width(sign) != 2:
             continue
         for alias in about.get("alias", ()):
             short.setdefault(_name(alias), sign)

@@ -18,28 +18,29 @@ import urwid
 
 from securechat.client.tui.capable import ASK_BACKGROUND, color_count
 
-BACKGROUND_SECONDS = 0.1
+ANSWER_SECONDS = 0.1
+_ASK_JOINING = b"\x1b[?2027$p"  # DECRQM of the mode in which graphemes are shown as one
+_JOINING = re.compile(rb"\x1b\[\?2027;[13]\$y")
 _ASK_WHO = b"\x1b[c"  # every terminal answers this, so that nobody waits for one that is silent
 _WHO = re.compile(rb"\x1b\[\?[0-9;]*c")
 _ANSWER_MAX = 4096
 
 
-async def ask_background(stdin: TextIO, stdout: TextIO) -> bytes:
-    """Ask a terminal for its background (OSC 11) and return what it answers, which may be nothing.
+async def ask_terminal(stdin: TextIO, stdout: TextIO) -> bytes:
+    """Ask a terminal for its background (OSC 11) and whether it joins emoji; return its answer.
 
-    It has a tenth of a second. Call it before the screen is started.
+    That may be nothing; it has a tenth of a second. Call it before the screen is started.
     """
     fd = stdin.fileno()
-    known = os.environ.get("COLORFGBG") or not _takes_sequences(os.environ.get("TERM", ""))
-    if known or not (os.isatty(fd) and stdout.isatty()):
+    if not (os.isatty(fd) and stdout.isatty() and _takes_sequences(os.environ.get("TERM", ""))):
         return b""
     before = termios.tcgetattr(fd)
     answer = b""
     try:
         tty.setcbreak(fd, termios.TCSANOW)
-        stdout.write((ASK_BACKGROUND + _ASK_WHO).decode())
+        stdout.write((ASK_BACKGROUND + _ASK_JOINING + _ASK_WHO).decode())
         stdout.flush()
-        with trio.move_on_after(BACKGROUND_SECONDS):
+        with trio.move_on_after(ANSWER_SECONDS):
             while len(answer) < _ANSWER_MAX and not _WHO.search(answer):
                 await trio.lowlevel.wait_readable(fd)
                 data = os.read(fd, _ANSWER_MAX)
@@ -49,6 +50,11 @@ async def ask_background(stdin: TextIO, stdout: TextIO) -> bytes:
     finally:
         termios.tcsetattr(fd, termios.TCSANOW, before)
     return answer
+
+
+def joins_emoji(answer: bytes) -> bool:
+    """Tell from a terminal's answer whether it shows a joined emoji as one character."""
+    return _JOINING.search(answer) is not None
 
 
 def _takes_sequences(term: str) -> bool:
@@ -73,7 +79,17 @@ class Screen(urwid.display.raw.Screen):
 
     def _start(self, alternate_buffer: bool = True, *args: Any, **kwargs: Any) -> None:
         super()._start(alternate_buffer, *args, **kwargs)
-        self.tty_signal_keys(intr="undefined", quit="undefined")  # stop() restores all there was
+        # stop() restores all there was.
+        self.tty_signal_keys(intr="undefined", quit="undefined")
+        self._take_flow_control_keys()
+
+    def _take_flow_control_keys(self) -> None:
+        """Let Ctrl-Q and Ctrl-S come as keys (termios(3), IXON)."""
+        fd = self._input_fileno()
+        if fd is not None and os.isatty(fd):
+            mode = termios.tcgetattr(fd)
+            mode[tty.IFLAG] &= ~(termios.IXON | termios.IXOFF)
+            termios.tcsetattr(fd, termios.TCSANOW, mode)
 
     def say(self, sequence: str) -> None:
         """Send a sequence of the program's own, such as a notification."""

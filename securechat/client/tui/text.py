@@ -10,7 +10,9 @@ Columns are counted with wcwidth by grapheme, with the arguments that urwid 5.1 
 (``urwid.str_util.calc_width``), so that a row that fits here fits there. Where terminals themselves
 disagree, the text is brought into the form that they agree upon: a heart that is joined to a flame
 gets the emoji selector that it lacks, a selector that changes nothing goes, and the flags made of
-tag letters (England, Scotland, Wales) become the black flag that they start with.
+tag letters (England, Scotland, Wales) become the black flag that they start with. Most terminals
+do not join emoji at all: unless :func:`terminal_joins` says that this one does, a family becomes
+its first person, a flag its two letters, and skin tones and emoji selectors go.
 """
 
 from __future__ import annotations
@@ -32,6 +34,9 @@ PLAIN: frozenset[str] = frozenset()
 _JOINER = "\u200d"
 _EMOJI_STYLE = "\ufe0f"
 _KEYCAP = "\u20e3"
+_SKIN_TONES = re.compile("[\U0001f3fb-\U0001f3ff]")
+_FLAG_LETTERS = re.compile("[\U0001f1e6-\U0001f1ff]")
+_FLAG_A = 0x1F1E6
 _JOINED_MAX = 6  # a family has four
 _REPLACEMENT = "\ufffd"
 _CIRCLE = "\u25cc"
@@ -55,6 +60,17 @@ _TOGGLES = {
 }
 
 
+class _Terminal:
+    """What is known of the terminal that all of this is for: there is one for a process."""
+
+    joins = False
+
+
+def terminal_joins(joins: bool) -> None:
+    """Say whether the terminal shows a joined emoji as one (mode 2027, grapheme clustering)."""
+    _Terminal.joins = joins
+
+
 def clean(text: str, *, lines: bool = False) -> str:
     """Return text that does nothing on a terminal but show itself; colours and styles are gone.
 
@@ -73,6 +89,8 @@ def _clean_line(text: str) -> str:
     if harmless.isascii():
         return harmless
     harmless = _INVISIBLE.sub("", _NOT_TEXT.sub(_REPLACEMENT, harmless))
+    if not _Terminal.joins:
+        harmless = _FLAG_LETTERS.sub(lambda one: chr(ord(one[0]) - _FLAG_A + ord("A")), harmless)
     settled = "".join(_settle(harmless))
     # Dropping something may have brought together what now is one grapheme: once more, then.
     again = "".join(_settle(settled))
@@ -122,6 +140,8 @@ def _proper(text: str) -> Iterator[str]:
 
 def _emoji(grapheme: str) -> str:
     """Return a grapheme with its joiners and selectors if it is an emoji sequence, else without."""
+    if not _Terminal.joins:
+        return _apart(grapheme)
     if _JOINER not in grapheme and _EMOJI_STYLE not in grapheme:
         return grapheme
     parts = [part for part in grapheme.split(_JOINER) if part]
@@ -131,6 +151,14 @@ def _emoji(grapheme: str) -> str:
         if len(joined) <= _JOINED_MAX and all(map(_is_picture, joined)):
             return _JOINER.join(joined)
     return "".join(kept)
+
+
+def _apart(grapheme: str) -> str:
+    """Return what a terminal that joins nothing shows in as many columns as everybody counts."""
+    if len(grapheme) == 1:
+        return grapheme
+    first = grapheme.partition(_JOINER)[0].replace(_EMOJI_STYLE, "")
+    return first[:1] + _SKIN_TONES.sub("", first[1:])
 
 
 def _one_emoji(part: str) -> str:

@@ -95,7 +95,8 @@ def test_no_emoji_is_offered_twice_or_breaks_the_layout() -> None:
     found = [sign for _, sign in emojis.search("a", 5000)]
     assert len(found) == len(set(found)) > 1000
     assert all(
-        clean(sign) == sign and width(sign) == 2 for sign in [*found, *emojis.COMMON.values()]
+        width(sign) == 2 and 0 < width(clean(sign)) <= 2
+        for sign in [*found, *emojis.COMMON.values()]
     )
 
 

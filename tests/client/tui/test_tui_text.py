@@ -7,8 +7,10 @@ and modern clients' "IRC Formatting".
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterator
 
 import pytest
+import wcwidth
 from hypothesis import example, given
 from hypothesis import strategies as st
 from urwid import str_util
@@ -20,6 +22,7 @@ from securechat.client.tui.text import (
     graphemes,
     pad,
     styled,
+    terminal_joins,
     width,
 )
 
@@ -54,26 +57,41 @@ AGREED = {
 }
 
 
+@pytest.fixture
+def joining() -> None:
+    terminal_joins(True)
+
+
+@pytest.fixture(autouse=True)
+def _apart_again() -> Iterator[None]:
+    yield
+    terminal_joins(False)
+
+
 @pytest.mark.parametrize(("text", "columns"), AGREED.values(), ids=AGREED)
-def test_ordinary_text_stays_and_is_counted_as_urwid_counts(text: str, columns: int) -> None:
+def test_ordinary_text_stays_and_is_counted_as_urwid_counts(
+    text: str, columns: int, joining: None
+) -> None:
     assert clean(text) == text
     assert width(text) == columns
     assert str_util.calc_width(text, 0, len(text)) == columns
 
 
-@given(anything)
-@example("\u094d0\u094d0")
-@example("\u094d\u2e80")
-@example("\U0001f3f3\u1161\U0001f3fb")
-def test_a_clean_text_is_as_wide_for_urwid_and_by_grapheme(text: str) -> None:
+@given(anything, st.booleans())
+@example(joins=True, text="\u094d0\u094d0")
+@example(joins=True, text="\u094d\u2e80")
+@example(joins=True, text="\U0001f3f3\u1161\U0001f3fb")
+def test_a_clean_text_is_as_wide_for_urwid_and_by_grapheme(text: str, joins: bool) -> None:
+    terminal_joins(joins)
     shown = clean(text)
     assert width(shown) == str_util.calc_width(shown, 0, len(shown))
     assert width(shown) == sum(width(one) for one in graphemes(shown))
     assert all(width(one) > 0 for one in graphemes(shown))
 
 
-@given(anything, st.booleans())
-def test_nothing_that_does_something_is_left(text: str, lines: bool) -> None:
+@given(anything, st.booleans(), st.booleans())
+def test_nothing_that_does_something_is_left(text: str, lines: bool, joins: bool) -> None:
+    terminal_joins(joins)
     shown = clean(text, lines=lines)
     left = {char for char in shown if unicodedata.category(char) in {"Cc", "Cs", "Zl", "Zp"}}
     assert left <= ({"\n"} if lines else set())
@@ -81,8 +99,9 @@ def test_nothing_that_does_something_is_left(text: str, lines: bool) -> None:
     shown.encode()
 
 
-@given(anything, st.booleans())
-def test_cleaning_twice_changes_nothing(text: str, lines: bool) -> None:
+@given(anything, st.booleans(), st.booleans())
+def test_cleaning_twice_changes_nothing(text: str, lines: bool, joins: bool) -> None:
+    terminal_joins(joins)
     once = clean(text, lines=lines)
     assert clean(once, lines=lines) == once
 
@@ -106,8 +125,25 @@ def test_cleaning_twice_changes_nothing(text: str, lines: bool) -> None:
         ("pay\u3164pal", "paypal"),
     ],
 )
-def test_what_would_do_something_is_shown_or_dropped(text: str, shown: str) -> None:
+def test_what_would_do_something_is_shown_or_dropped(text: str, shown: str, joining: None) -> None:
     assert clean(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("👩\u200d👩\u200d👧 family", "👩 family"),
+        ("👍🏽", "👍"),
+        ("🇸🇪", "SE"),
+        ("❤\ufe0f", "❤"),
+        ("1\ufe0f\u20e3", "1\u20e3"),
+        ("🎉", "🎉"),
+    ],
+)
+def test_a_terminal_that_joins_nothing_gets_what_it_counts_as_we_do(text: str, shown: str) -> None:
+    """Character by character (wcwidth(3)) is as wide as by grapheme."""
+    assert clean(text) == shown
+    assert width(shown) == sum(max(wcwidth.wcwidth(one), 0) for one in shown)
 
 
 def test_line_ends_of_any_kind_stay_where_lines_are_wanted() -> None:
