@@ -17,7 +17,6 @@ import socket
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeAlias
 
-import structlog
 import trio
 
 from securechat.errors import ConnectionLost, UserError
@@ -30,8 +29,6 @@ _CHUNK_BYTES = 64 * 1024
 _EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - what an empty list of hosts asks for
 _NOT_HERE = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL})
 _PORT_TRIES = 8
-
-log = structlog.get_logger()
 
 
 class SocketWire:
@@ -261,6 +258,10 @@ async def serve(
 async def _accept_from(
     listener: trio.SocketListener, handler: Handler, nursery: trio.Nursery
 ) -> None:
+    # It is slow to load, and clients have no use for it.
+    from structlog import get_logger  # noqa: PLC0415 - as above
+
+    log = get_logger()
     failing = False
     async with listener:
         while True:
