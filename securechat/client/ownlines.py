@@ -120,6 +120,7 @@ class OwnLines:
         self._numbers = 0
         self._receipts: OrderedDict[str, None] = OrderedDict()
         self._open = False
+        self._labels = False
 
     def add(self, command: str, target: str, text: str, *, reply_to: str = "") -> OwnLine:
         """Put a line at the end of those that wait."""
@@ -135,6 +136,7 @@ class OwnLines:
     def to_send(self, *, labels: bool) -> list[Message]:
         """Return the messages to send now; their lines are in flight from then on."""
         out: list[Message] = []
+        self._labels = labels
         while self._open and self._waiting and len(self._in_flight) < IN_FLIGHT_MAX:
             line = self._waiting.popleft()
             self._in_flight.append(line)
@@ -173,9 +175,13 @@ class OwnLines:
     def refused(
         self, code: str, text: str, targets: tuple[str, ...], command: str = "", label: str = ""
     ) -> Undelivered | None:
-        """Take a refusal; return the line that it is about, if any: the first one that fits."""
+        """Take a refusal; return the line that it is about, if any.
+
+        By label where lines have them: what has none, or another, is about something else. Else the
+        first line that fits.
+        """
         line = self._labelled(label) if label else None
-        if line is None:
+        if line is None and not (label or self._labels):
             about = {fold(target) for target in targets}
             fitting = [one for one in self._in_flight if _may_be_about(command, one)]
             named = (one for one in fitting if fold(one.target) in about)

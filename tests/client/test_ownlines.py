@@ -184,3 +184,16 @@ def test_receipts_are_remembered_within_bounds(monkeypatch: pytest.MonkeyPatch) 
         assert lines.echoed(said("a", msgid)) is not None
     assert lines.echoed(said("a", "m3")) is None
     assert lines.echoed(said("a", "m1")) is not None  # long forgotten
+
+
+def test_with_labels_a_refusal_without_one_is_about_something_else() -> None:
+    """IRCv3 ``labeled-response``: whatever answers a line carries its label."""
+    lines = OwnLines("s")
+    line = lines.add("PRIVMSG", "#garden", "hello")
+    lines.start()
+    lines.to_send(labels=True)
+    assert lines.refused("482", "You're not channel operator", ("#garden",)) is None
+    assert lines.refused("482", "You're not channel operator", ("#garden",), label="q1") is None
+    refused = lines.refused("404", "Cannot send", ("#garden",), label=lines.label(line))
+    assert refused is not None
+    assert refused.number == line.number

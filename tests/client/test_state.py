@@ -312,7 +312,7 @@ def test_own_lines_are_settled_by_a_refusal(line: str) -> None:
     state = logged_in()
     state.lines.start()
     state.lines.add("PRIVMSG", "#lobby", "hi")
-    state.lines.to_send(labels=True)
+    state.lines.to_send(labels="label" in line)
     [failed] = take(state, line)
     assert isinstance(failed, events.Failed)
     [outcome] = state.outcomes
