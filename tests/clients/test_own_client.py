@@ -15,11 +15,11 @@ pytestmark = pytest.mark.clients
 
 
 @asynccontextmanager
-async def client(home: CertifiedHome, server: Server) -> AsyncIterator[Screen]:
+async def client(home: CertifiedHome, server: Server, *flags: str) -> AsyncIterator[Screen]:
     """Log in as alice; the password is typed and not seen."""
     address = f"alice@localhost:{server.port}"
     program = PROGRAMS / "securechat-client"
-    async with on_a_screen(home.folder, program, address, "--ca", home.ca) as screen:
+    async with on_a_screen(home.folder, program, address, "--ca", home.ca, *flags) as screen:
         await screen.wait_for_text("^Password of alice at localhost:")
         await screen.type(PASSWORD)
         yield screen
@@ -27,7 +27,7 @@ async def client(home: CertifiedHome, server: Server) -> AsyncIterator[Screen]:
 
 async def test_our_client_from_logging_in_to_quitting(home: CertifiedHome) -> None:
     await home.add("alice", "bob")
-    async with running_server(home) as server, client(home, server) as screen:
+    async with running_server(home) as server, client(home, server, "--plain") as screen:
         await screen.wait_for_text("-- in #lobby: alice$", "^#lobby>$")
         async with visitor(server, home, "bob") as bob:
             await screen.wait_for_text("-- bob joined #lobby$")
@@ -66,6 +66,26 @@ async def test_our_client_from_logging_in_to_quitting(home: CertifiedHome) -> No
             assert text.count("<alice> said to nobody") == 1
             said = [line.text for line in await bob.history() if line.command == "PRIVMSG"]
             assert said[-1] == "said to nobody"
+            await screen.type("/quit gone home")
+            await bob.expect("QUIT", "Quit: gone home")
+            await screen.ended()
+
+
+async def test_the_full_screen_in_tmux(home: CertifiedHome) -> None:
+    """A multiplexer that answers few questions: drawn, typed in, left, and the screen given back."""
+    await home.add("alice", "bob")
+    async with running_server(home) as server, client(home, server) as screen:
+        await screen.wait_for_text("# lobby", "Message #lobby", "F1 help")
+        async with visitor(server, home, "bob") as bob:
+            await bob.send("PRIVMSG #lobby :good morning ☕")
+            await screen.wait_for_text("bob  good morning ☕")
+            await screen.type("hello bob, ça va?")
+            await bob.expect("PRIVMSG", "#lobby", "hello bob, ça va?")
+            await screen.press("C-k")
+            await screen.write("lob")
+            await screen.press("C-g", "F1")
+            await screen.wait_for_text("quick switcher|go to", "Alt-A")
+            await screen.press("F1")
             await screen.type("/quit gone home")
             await bob.expect("QUIT", "Quit: gone home")
             await screen.ended()
