@@ -6,6 +6,7 @@ import json
 import signal
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 
 import trio
 
@@ -14,6 +15,7 @@ from securechat.client.connection import Client
 from securechat.client.lines import visible
 from securechat.client.plain import LineMode, Options, Screen
 from securechat.client.settings import Settings
+from securechat.client.settings_file import save_interface
 from securechat.client.stdio import StdStreams
 
 _COMMANDS = tuple(f"/{name}" for name in COMMANDS)
@@ -25,7 +27,8 @@ async def full_screen(client: Client, settings: Settings, channel: str) -> bool:
     from securechat.client.tui import options_of, run_full_screen  # noqa: PLC0415 - as above
 
     options = options_of(settings.interface, settings.keys)
-    return await run_full_screen(client, options, channel=channel)
+    save = partial(save_interface, path=settings.path)
+    return await run_full_screen(client, options, channel=channel, save=save)
 
 
 async def line_mode(client: Client, options: Options, *, terminal: bool) -> bool:

@@ -63,7 +63,7 @@ class CatchUp:
                 await self._close_gap(name)
             else:  # a channel that was left since
                 self._state.outcomes += lines.unknowable(name, "it was stored: we left")
-        lines.settle()
+        self._state.outcomes += lines.settle()
         lines.start()
         self._emit([])  # which lets them out
         if self._limit:

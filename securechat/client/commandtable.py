@@ -147,7 +147,7 @@ ROWS: dict[str, Row] = {
         ("fav",),
     ),
     "mouse": Row("on|off", "off lets the terminal select text", "This client", ("onoff",), least=1),
-    "theme": Row("NAME", "look otherwise", "This client", ("theme",), least=1),
+    "theme": Row("[NAME]", "look otherwise; without a name, choose", "This client", ("theme",)),
     "set": Row(
         "[NAME [VALUE]]",
         "show or change settings of this client",

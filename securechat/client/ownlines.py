@@ -6,7 +6,9 @@ between. What happens to an unsure line is decided after the reconnect, by the h
 
 * The history holds a message of this account with the same text, in the same conversation, after
   what was known before, that belongs to no other line: the line was stored. That is its receipt.
-* It does not: the line is sent again, before those that wait.
+* It holds one there whose text was edited or removed meanwhile, from another session: that may
+  have been the line, so the line is given up as *not confirmed*.
+* Neither: the line is sent again, before those that wait.
 * The history cannot be asked: the line is given up as *not confirmed*.
 
 What that promises: lines are stored in the order they were given, none is lost without its sender
@@ -42,6 +44,10 @@ RECEIPTS_MAX = 10_000
 
 
 _ACTION = "\x01ACTION "
+_CHANGED = (
+    "it is unknown whether it was stored: a message of yours was edited or removed meanwhile "
+    "that may have been this one"
+)
 
 
 def action(text: str) -> str:
@@ -119,6 +125,7 @@ class OwnLines:
         self._unsure: list[OwnLine] = []
         self._numbers = 0
         self._receipts: OrderedDict[str, None] = OrderedDict()
+        self._changed: list[tuple[str, str]] = []
         self._open = False
         self._labels = False
 
@@ -159,7 +166,11 @@ class OwnLines:
 
     def found(self, said: Said) -> Delivered | None:
         """Take a message of this account's own from the history; settle an unsure line by it."""
-        return self._settled(self._first(self._unsure, said), said)
+        delivered = self._settled(self._first(self._unsure, said), said)
+        changed = said.edited is not None or said.redacted
+        if delivered is None and changed and said.msgid not in self._receipts:
+            self._changed.append((said.kind.upper(), fold(said.conversation)))
+        return delivered
 
     def _settled(self, line: OwnLine | None, said: Said) -> Delivered | None:
         # One message settles one line, although it may come twice: live and from the history.
@@ -213,10 +224,25 @@ class OwnLines:
             for line in lost
         ]
 
-    def settle(self) -> None:
-        """Note that the history was asked: what is still unsure was not stored and waits again."""
-        self._waiting.extendleft(reversed(self._unsure))
-        self._unsure = []
+    def settle(self) -> list[Undelivered]:
+        """Note that the history was asked: what is still unsure was not stored and waits again.
+
+        Returns the lines that are given up: of those in a conversation, as many of the first ones
+        as there were messages whose first text is not known any more. Lines are stored in their
+        order, so later ones were not stored.
+        """
+        again: list[OwnLine] = []
+        lost: list[Undelivered] = []
+        for line in self._unsure:
+            about = (line.command, fold(line.target))
+            if about in self._changed:
+                self._changed.remove(about)
+                lost.append(Undelivered(line.number, NotConfirmed(line.target, _CHANGED)))
+            else:
+                again.append(line)
+        self._waiting.extendleft(reversed(again))
+        self._unsure, self._changed = [], []
+        return lost
 
     def give_up(self, number: int, reason: str) -> Undelivered | None:
         """Stop waiting for a line; ``None`` when it is settled already."""
@@ -235,6 +261,9 @@ class OwnLines:
             for place, line in enumerate(lines):
                 if fold(line.target) == fold(old):
                     lines[place] = replace(line, target=new)
+        self._changed = [
+            (command, fold(new) if key == fold(old) else key) for command, key in self._changed
+        ]
 
     @property
     def unsettled(self) -> int:

@@ -139,7 +139,8 @@ class Interface:
     """How the full screen looks and behaves.
 
     ``time_format`` is one of ``strftime``. ``mute`` are conversations that never notify,
-    ``highlights`` words that do, beside the own name.
+    ``favourites`` those at the top of the list, ``highlights`` words that notify beside the own
+    name.
     """
 
     theme: str = field(default="auto", metadata={"check": _word})
@@ -151,6 +152,7 @@ class Interface:
     member_list: str = field(default="auto", metadata={"check": _one_of(*MEMBER_LIST)})
     colors: str = field(default="auto", metadata={"check": _one_of(*COLORS)})
     mute: tuple[str, ...] = field(default=(), metadata={"check": _words})
+    favourites: tuple[str, ...] = field(default=(), metadata={"check": _words})
     highlights: tuple[str, ...] = field(default=(), metadata={"check": _words})
 
 

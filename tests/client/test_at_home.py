@@ -21,6 +21,7 @@ from securechat.client.errors import (
     EditRefused,
     HistoryUnavailable,
     NoAnswer,
+    NotConfirmed,
     NotSent,
     RedactRefused,
     Refused,
@@ -532,6 +533,36 @@ async def test_a_break_before_the_answer(
                 line.die()
                 await trio.sleep(1)
                 line.cut()
+
+
+@pytest.mark.parametrize("change", ["edit", "redact"])
+async def test_a_line_that_was_changed_before_its_sender_came_back_is_not_said_again(
+    tmp_path: Path,
+    autojump_clock: MockClock,
+    change: str,
+) -> None:
+    """docs/bots.md, "What is promised": it is unknown, and that is told."""
+    async with open_house(tmp_path) as house, at_home(house, "alice") as phone:
+        line = Line(house)
+        async with at_home(house, "alice", line=line) as alice:
+            line.die()  # what alice says arrives; no answer comes
+            first = alice.speak("#lobby", "anex ample")
+            second = alice.speak("#lobby", "and another")
+            said = await happen(phone, events.Said, text="anex ample")
+            await happen(phone, events.Said, text="and another")
+            if change == "edit":
+                await phone.edit("#lobby", said.msgid, "an example")
+            else:
+                await phone.redact("#lobby", said.msgid)
+            line.cut()
+            with pytest.raises(NotConfirmed, match="edited or removed"):
+                await first.receipt(math.inf)
+            receipt = await second.receipt(math.inf)
+            await alice.say("#lobby", "the end")
+            kept = await phone.history("#lobby")
+            text = "an example" if change == "edit" else ""
+            assert [one.text for one in kept] == [text, "and another", "the end"]
+            assert kept[1].msgid == receipt.msgid
 
 
 async def test_lag(

@@ -134,9 +134,42 @@ def test_a_break_leaves_lines_unsure_and_the_history_decides() -> None:
     assert lines.unsure_targets() == ["#lobby"]
     assert lines.found(said("two", "m2")) == Delivered(2, "m2", NOW)
     assert lines.found(said("two", "m2")) is None
-    lines.settle()
+    assert lines.settle() == []
     lines.start()
     assert texts(lines.to_send(labels=False)) == ["one", "three", "four"]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [said("another text", "m9", edited=NOW), said("", "m9", redacted=True)],
+    ids=["edited", "redacted"],
+)
+def test_what_a_changed_message_may_have_been_is_not_said_again(changed: Said) -> None:
+    """docs/bots.md, "What is promised": the first that it may be, in its conversation alone."""
+    lines = started("one", "two", "three")
+    lines.add("PRIVMSG", "bob", "four")
+    lines.to_send(labels=False)
+    lines.broke()
+    assert lines.found(said("one", "m1")) == Delivered(1, "m1", NOW)
+    assert lines.found(changed) is None
+    lines.rename("#lobby", "#hall")
+    (lost,) = lines.settle()
+    assert lost.number == 2
+    assert isinstance(lost.error, NotConfirmed)
+    assert "edited or removed" in str(lost.error)
+    lines.start()
+    assert texts(lines.to_send(labels=False)) == ["three", "four"]
+    lines.broke()
+    assert lines.settle() == []  # it was counted once
+
+
+def test_a_changed_message_that_was_acknowledged_is_no_other_line() -> None:
+    lines = started("one", "two")
+    lines.to_send(labels=False)
+    assert lines.echoed(said("one", "m1")) == Delivered(1, "m1", NOW)
+    lines.broke()
+    assert lines.found(said("", "m1", redacted=True)) is None
+    assert lines.settle() == []
 
 
 def test_an_unsure_line_may_turn_up_live() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,6 +15,7 @@ from urwid.testing import ScriptedScreen
 
 from securechat.client.channels import Channel, Member
 from securechat.client.events import Said
+from securechat.client.tui.app import App
 from securechat.client.tui.conversation import Conversation, Entry, entry_of
 from securechat.client.tui.keys import DEFAULT
 from securechat.client.tui.model import Model
@@ -150,3 +152,34 @@ def utf8() -> Iterator[None]:
     urwid.set_encoding("utf-8")
     yield
     urwid.set_encoding(before)
+
+
+@dataclass
+class Person:
+    """Somebody at the program: what they type at, and what they see."""
+
+    app: App
+    screen: FakeScreen
+
+    async def sees(self, *texts: str, seconds: float = 60) -> str:
+        """Wait until all of this is on the screen."""
+        with trio.move_on_after(seconds):
+            while not all(text in self.screen.text for text in texts):
+                await self.screen.drawn.park()
+            return self.screen.text
+        raise AssertionError(f"not all of {texts} in\n{self.screen.text}")
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        with trio.fail_after(60):
+            while not condition():  # noqa: ASYNC110 - not all of it is drawn
+                await trio.sleep(0.05)
+
+    def types(self, text: str) -> None:
+        self.screen.write(text)
+
+    def presses(self, *keys: str) -> None:
+        self.screen.type(*keys)
+
+
+Open = Callable[..., Any]
+"""Opens the program for a person; tests/client/tui/conftest.py has it."""

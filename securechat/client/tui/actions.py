@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from securechat.client.tui import choosing, completing, doing, help, switcher, talk  # noqa: A004
+from securechat.client.tui import (
+    choosing,
+    completing,
+    doing,
+    help,  # noqa: A004
+    keeping,
+    switcher,
+    talk,
+)
 from securechat.client.tui.inputline import About
 
 if TYPE_CHECKING:
@@ -76,7 +84,7 @@ def _back(app: App) -> None:
 
 
 def _mute(app: App) -> None:
-    doing.set_mute(app, app.here, muted=not app.here.muted)
+    keeping.set_mute(app, app.here, muted=not app.here.muted)
 
 
 # --- reading ------------------------------------------------------------------------------------

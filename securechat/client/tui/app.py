@@ -35,12 +35,13 @@ from urwid.display.common import InputClosedError
 
 from securechat.client import events
 from securechat.client.connection import Client
-from securechat.client.errors import NoAnswer
+from securechat.client.errors import NoAnswer, NotOffered
 from securechat.client.events import Event
 from securechat.client.groups import unwrapped
 from securechat.client.tui import actions, intake, talk
 from securechat.client.tui.conversation import Conversation, Entry
 from securechat.client.tui.editor import Editor
+from securechat.client.tui.keeping import Save
 from securechat.client.tui.keys import resolve
 from securechat.client.tui.model import Model
 from securechat.client.tui.notify import Notifier
@@ -96,6 +97,7 @@ class App:
         screen: AnyScreen,
         options: Options | None = None,
         *,
+        save: Save | None = None,
         background: bytes = b"",
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -103,6 +105,8 @@ class App:
         self.screen = screen
         self.options = options or Options()
         self.now = now
+        self.save = save
+        self.saving = trio.Lock()
         self.dirty = trio.Event()
         self.keymap = resolve(self.options.keys)
         self.model = Model(
@@ -111,6 +115,7 @@ class App:
             lambda: client.channels,
             highlights=self.options.highlights,
             mute=self.options.mute,
+            favourites=self.options.favourites,
             changed=self.touch,
         )
         self.model.connection.up = client.connected
@@ -314,6 +319,8 @@ class App:
                 lag = await self.client.ping()
             except NoAnswer:
                 lag = None
+            except NotOffered:
+                return  # another server than ours, which has no labels: there is no measuring it
             if lag != connection.lag:
                 connection.lag = lag
                 self.touch()
@@ -370,19 +377,21 @@ async def run_full_screen(
     options: Options | None = None,
     *,
     channel: str = "",
+    save: Save | None = None,
     stdin: TextIO = sys.stdin,
     stdout: TextIO = sys.stdout,
 ) -> bool:
     """Run the full screen on a terminal until somebody leaves; return ``True`` then.
 
-    ``channel`` is looked at first; it should be one that the client was told to join. Raises
-    ``ThemeError`` and ``WrongKey`` for options that cannot be, before the screen is touched.
+    ``channel`` is looked at first; it should be one that the client was told to join. ``save``
+    writes changed options down. Raises ``ThemeError`` and ``WrongKey`` for options that cannot be,
+    before the screen is touched.
     """
     options = options or Options()
     screen = Screen(stdin, stdout, options.colors)
     answer = await ask_terminal(stdin, stdout)
     terminal_joins(joins_emoji(answer))
-    app = App(client, screen, options, background=answer)
+    app = App(client, screen, options, save=save, background=answer)
     if channel:
         app.go(channel)
     await app.run()

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from securechat.client.commands import as_channel
 from securechat.client.commandtable import ROWS
 from securechat.client.errors import JoinRefused
-from securechat.client.tui import emojis, help, slash, talk  # noqa: A004
+from securechat.client.tui import emojis, help, keeping, slash, talk, themes  # noqa: A004
 from securechat.client.tui.conversation import Conversation, Entry
 from securechat.client.tui.draw import Span
 from securechat.client.tui.inputline import About
-from securechat.client.tui.options import SETTINGS, changed
+from securechat.client.tui.options import SETTINGS, changed, shown
 from securechat.client.tui.overlays import Chooser, Item
 from securechat.client.tui.slash import Do, Say
 from securechat.client.tui.text import clean
@@ -63,12 +62,6 @@ def _finish(app: App, here: Conversation, about: About, text: str) -> None:
     else:
         talk.discard(app, here, about.entry)
         talk.say(app, here, text, action=about.entry.action, reply_to=about.entry.reply_to)
-
-
-def set_mute(app: App, conversation: Conversation, *, muted: bool) -> None:
-    """Let a conversation neither count nor notify, or undo that."""
-    conversation.muted = muted
-    app.hint(f"{clean(conversation.name)} is {'muted' if muted else 'not muted any more'}.")
 
 
 # --- talking ------------------------------------------------------------------------------------
@@ -268,34 +261,66 @@ def _help(app: App, do: Do) -> None:
 
 
 def _mute(app: App, do: Do) -> None:
-    set_mute(app, app.model.open(do.rest) if do.rest else app.here, muted=True)
+    keeping.set_mute(app, app.model.open(do.rest) if do.rest else app.here, muted=True)
 
 
 def _unmute(app: App, do: Do) -> None:
-    set_mute(app, app.model.open(do.rest) if do.rest else app.here, muted=False)
+    keeping.set_mute(app, app.model.open(do.rest) if do.rest else app.here, muted=False)
 
 
 def _favourite(app: App, do: Do) -> None:
     conversation = app.model.open(do.rest) if do.rest else app.here
-    conversation.favourite = not conversation.favourite
+    keeping.set_favourite(app, conversation, favourite=not conversation.favourite)
 
 
 def _mouse(app: App, do: Do) -> None:
-    app.set_options(replace(app.options, mouse=do.rest == "on"))
+    _change(app, "mouse", do.rest)
 
 
 def _theme(app: App, do: Do) -> None:
-    app.set_options(replace(app.options, theme=do.rest))
+    if do.rest:
+        _change(app, "theme", do.rest)
+        return
+    found = ["auto", *themes.names()]
+
+    def find(query: str) -> list[Item]:
+        now = (Span("now", "faint"),)
+        return [
+            Item((Span(one),), now if one == app.options.theme else (), one)
+            for one in found
+            if query in one
+        ]
+
+    app.show(
+        Chooser(
+            "Theme",
+            find,
+            lambda name: _change(app, "theme", str(name)),
+            app.uncover,
+            prompt="its name",
+            width=40,
+        )
+    )
 
 
 def _set(app: App, do: Do) -> None:
     name, _, value = do.rest.partition(" ")
     if not value:
         wanted = [name] if name else SETTINGS
-        lines = [f"{one} = {getattr(app.options, one, None)}" for one in wanted if one in SETTINGS]
-        app.tell("\n".join(lines) or f"There is no setting {name}.")
+        app.tell("\n".join(f"/set {one} {shown(app.options, one)}" for one in wanted))
         return
-    app.set_options(changed(app.options, name, value.strip()))
+    _change(app, name, value.strip())
+
+
+def _change(app: App, name: str, value: str) -> None:
+    """Set an option, now and for the next start. Raises ``UserError``."""
+    try:
+        app.set_options(changed(app.options, name, value))
+    except UserError as error:
+        app.hint(clean(str(error)))
+        return
+    keeping.keep(app, name)
+    app.hint(f"{name} is {shown(app.options, name)} now.")
 
 
 def _clear(app: App, do: Do) -> None:

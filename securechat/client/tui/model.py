@@ -46,6 +46,7 @@ class Model:
     channels: Callable[[], Sequence[Channel]] = lambda: ()
     highlights: tuple[str, ...] = ()
     mute: tuple[str, ...] = ()
+    favourites: tuple[str, ...] = ()
     changed: Callable[[], None] = _nothing
     conversations: dict[str, Conversation] = field(default_factory=dict)
     current: str = ""
@@ -78,8 +79,12 @@ class Model:
             kind: Sort = "channel" if self.is_channel(name) else "person"
             if name == SERVER:
                 kind = "server"
-            muted = any(fold(one) == key for one in self.mute)
-            self.conversations[key] = Conversation(name, kind, muted=muted)
+            self.conversations[key] = Conversation(
+                name,
+                kind,
+                muted=any(fold(one) == key for one in self.mute),
+                favourite=any(fold(one) == key for one in self.favourites),
+            )
             self.current = self.current or key
             self.changed()
         return self.conversations[key]

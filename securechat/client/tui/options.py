@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from difflib import get_close_matches
 from typing import Any
 
-from securechat.client.settings import MEMBER_LIST, Interface
+from securechat.client.settings import INTERFACE, MEMBER_LIST, Interface
 from securechat.errors import UserError
 
 
@@ -34,10 +35,32 @@ SETTINGS = tuple(
 """What can be changed while the program runs."""
 
 
+def shown(options: Options, name: str) -> str:
+    """Return a setting as ``/set`` takes it. Raises ``UserError``."""
+    _check_name(name)
+    value = getattr(options, name)
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return " ".join(value) if name in _LISTS else str(value)
+
+
+def _check_name(name: str) -> None:
+    if name not in SETTINGS:
+        near = get_close_matches(name, SETTINGS, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(SETTINGS)}."
+        raise UserError(f"There is no setting {name}: {hint}")
+
+
+def _checked(name: str, value: str) -> object:
+    try:
+        return INTERFACE[name](value)
+    except ValueError as error:
+        raise UserError(f"{name} must be {error}.") from None
+
+
 def changed(options: Options, name: str, value: str) -> Options:
     """Return the options with one of them set from text. Raises ``UserError``."""
-    if name not in SETTINGS:
-        raise UserError(f"There is no setting {name!r}; there are {', '.join(SETTINGS)}.")
+    _check_name(name)
     values: dict[str, Any] = {}
     if name in _LISTS:
         values[name] = tuple(value.split())
@@ -46,7 +69,7 @@ def changed(options: Options, name: str, value: str) -> Options:
         allowed = _WORDS[name]
         if allowed and value not in allowed:
             raise UserError(f"{name} must be {' or '.join(allowed)}.")
-        values[name] = value
+        values[name] = _checked(name, value)
         return replace(options, **values)
     if value.lower() not in _FLAGS:
         raise UserError(f"{name} must be on or off.")

@@ -2,77 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import AsyncIterator
 
-import pytest
 import trio
-from support.clients import Connect
 from support.fake_server import FakeServer
-from support.tui import FakeScreen, said, utf8
+from support.tui import Open, said
 from trio.testing import MockClock
 
 from securechat.client.events import Event
-from securechat.client.tui.app import EVENTS_AT_ONCE, App
-from securechat.client.tui.options import Options
-
-
-@pytest.fixture(autouse=True)
-def _utf8() -> Iterator[None]:
-    with utf8():
-        yield
-
-
-@dataclass
-class Person:
-    """Somebody at the program: what they type at, and what they see."""
-
-    app: App
-    screen: FakeScreen
-
-    async def sees(self, *texts: str, seconds: float = 60) -> str:
-        """Wait until all of this is on the screen."""
-        with trio.move_on_after(seconds):
-            while not all(text in self.screen.text for text in texts):
-                await self.screen.drawn.park()
-            return self.screen.text
-        raise AssertionError(f"not all of {texts} in\n{self.screen.text}")
-
-    async def until(self, condition: Callable[[], object]) -> None:
-        with trio.fail_after(60):
-            while not condition():  # noqa: ASYNC110 - not all of it is drawn
-                await trio.sleep(0.05)
-
-    def types(self, text: str) -> None:
-        self.screen.write(text)
-
-    def presses(self, *keys: str) -> None:
-        self.screen.type(*keys)
-
-
-Open = Callable[..., Any]
-
-
-@pytest.fixture
-def person(dialled: Connect) -> Open:
-    @asynccontextmanager
-    async def make(
-        size: tuple[int, int] = (80, 24), options: Options | None = None
-    ) -> AsyncIterator[Person]:
-        async with dialled() as client, trio.open_nursery() as nursery:
-            screen = FakeScreen(size)
-            now = lambda: datetime(2030, 1, 1, 12, 0, tzinfo=UTC)  # noqa: E731
-            app = App(client, screen, options, now=now)
-            nursery.start_soon(app.run)
-            somebody = Person(app, screen)
-            await somebody.sees("#lobby")
-            yield somebody
-            app.leave()
-
-    return make
+from securechat.client.tui.app import EVENTS_AT_ONCE, LAG_SECONDS
 
 
 async def test_a_line_is_pending_and_then_sent(
@@ -332,3 +270,13 @@ async def test_a_flood_leaves_the_keys_alive(
         assert most_between <= 2 * EVENTS_AT_ONCE  # tasks of one turn run in any order
         await alice.sees("flood 99999", "still here")
         assert len(alice.app.here.entries) <= 4_000
+
+
+async def test_a_server_without_labels_ends_nothing(
+    autojump_clock: MockClock, person: Open, server: FakeServer
+) -> None:
+    """What measures the lag needs labels (IRCv3 labeled-response), which other servers lack."""
+    async with person() as alice:
+        await trio.sleep(10 * LAG_SECONDS)
+        alice.types("still here")
+        await alice.sees("still here")
