@@ -204,6 +204,14 @@ class FakeSession:
         )
         self.send(message.encode().decode().rstrip("\r\n"))
 
+    def refuse(self, message: Message, code: str, *params: str) -> None:
+        """Refuse a message, with its label where it has one (IRCv3 ``labeled-response``)."""
+        label = message.tags.get("label")
+        refusal = Message(
+            code, (self.account, *params), "fake.example", {"label": label} if label else {}
+        )
+        self.send(refusal.encode().decode().rstrip("\r\n"))
+
     def handle(self, message: Message) -> None:
         server = self.server
         if self.deaf or message.command in server.deaf_to:
@@ -279,10 +287,10 @@ class FakeSession:
         target, text = message.params
         if target.startswith("#"):
             if self.account not in self.server.members.get(fold(target), set()):
-                self.reply("404", target, "Cannot send to channel")
+                self.refuse(message, "404", target, "Cannot send to channel")
                 return
         elif target not in self.server.accounts:
-            self.reply("401", target, "No such nick/channel")
+            self.refuse(message, "401", target, "No such nick/channel")
             return
         kept = self.server.keep(self.account, target, text, message.command)
         self.is_sender = True
