@@ -57,6 +57,7 @@ def _box(text: str, columns: int) -> str:
     """Return lines that are all as wide as the widest, or the text where that is too wide."""
     lines = text.strip("\n").split("\n")
     wide = max(width(line) for line in lines)
-    if wide + 2 > columns:
+    if wide > columns:
         return text
-    return "\n".join(f" {line}{' ' * (wide - width(line))} " for line in lines)
+    margin = " " if wide + 2 <= columns else ""
+    return "\n".join(f"{margin}{line}{' ' * (wide - width(line))}{margin}" for line in lines)
