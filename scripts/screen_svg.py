@@ -19,6 +19,7 @@ CELL_WIDTH, CELL_HEIGHT = 8.4, 18
 _BASELINE = 13.5
 _PADDING, _TITLE_HEIGHT = 12, 34
 _FONT = "'JetBrains Mono','DejaVu Sans Mono',Menlo,Consolas,monospace"
+_WIDE_FONT = "'Apple Color Emoji','Segoe UI Emoji','Noto Color Emoji'," + _FONT
 _NAMED = {
     "black": "#1c1f26",
     "red": "#e06c75",
@@ -49,7 +50,7 @@ def draw(screen: pyte.Screen, title: str, ink: str = "#d8dee9", ground: str = "#
     name = f'fill="{ink}" fill-opacity=".7" text-anchor="middle">{escape(title)}'
     out = [
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-label="{escape(title)}">',
-        f"<style>text{{font:14px {_FONT};white-space:pre}}</style>",
+        f"<style>text{{font:14px {_FONT};white-space:pre}}.w{{font-family:{_WIDE_FONT}}}</style>",
         f'<rect width="{width:g}" height="{height:g}" rx="9" fill="{ground}"/>',
         *(
             f'<circle cx="{20 + 20 * place}" cy="17" r="6" fill="{colour}"/>'
@@ -101,10 +102,11 @@ def _letters(cells: list[Char], left: float, top: float, look: _Look) -> list[st
         + (' text-decoration="line-through"' if look.struck else "")
     )
     for column, text in texts:
+        kind = ' class="w"' if wcwidth(text[0]) == 2 else ""
         stretch = f' textLength="{len(text) * CELL_WIDTH:.1f}"' if text.isascii() else ""
         out.append(
             f'<text x="{left + column * CELL_WIDTH:.1f}" y="{top + _BASELINE:g}"'
-            f' fill="{look.ink}"{style}{stretch}>{escape(text)}</text>'
+            f' fill="{look.ink}"{style}{stretch}{kind}>{escape(text)}</text>'
         )
     return out
 

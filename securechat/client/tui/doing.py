@@ -145,7 +145,7 @@ def _names(app: App, do: Do) -> None:
         return [
             Item(
                 (Span(one.prefix or " ", "accent"), Span(clean(one.nick))),
-                (Span("away" if one.away else one.real_name, "faint"),),
+                (Span("away" if one.away else one.real_name, "dim"),),
                 one.nick,
             )
             for one in people
@@ -284,7 +284,7 @@ def _theme(app: App, do: Do) -> None:
     found = ["auto", *themes.names()]
 
     def find(query: str) -> list[Item]:
-        now = (Span("now", "faint"),)
+        now = (Span("now", "dim"),)
         return [
             Item((Span(one),), now if one == app.options.theme else (), one)
             for one in found

@@ -215,7 +215,7 @@ def _text(entry: Entry, look: Look) -> list[Span]:
         base = "failed"
     elif entry.notice:
         base = "notice"
-    spans = inlinetext.spans(entry.text, base, look.nick)
+    spans = inlinetext.spans(entry.text, base, look.nick, columns=look.text_width)
     if entry.action:
         role = "nick.own" if entry.own else nick_role(entry.sender)
         spans = [Span(f"{clean(entry.sender)} ", role), *spans]

@@ -81,7 +81,7 @@ def _about_row(about: About, columns: int) -> Row:
     if about.what == "reply":
         left.append(Span(f" {clean(entry.sender)}", nick_role(entry.sender)))
     left.append(Span(f"  {clean(entry.text.split(chr(10))[0])}", "dim"))
-    return Row(between(left, [Span("Esc", "key"), Span(" drops it ", "faint")], columns))
+    return Row(between(left, [Span("Esc", "key"), Span(" drops it ", "dim")], columns))
 
 
 def completions(items: Sequence[tuple[str, str]], at: int, columns: int, rows: int) -> Block:
@@ -96,6 +96,8 @@ def completions(items: Sequence[tuple[str, str]], at: int, columns: int, rows: i
     for number, (text, word) in enumerate(shown, top):
         chosen = number == at
         mark = Span("▎ " if chosen else "  ", "accent")
-        spans = between((mark, Span(text)), (Span(word, "dim"), Span("  ")), width)
+        # The word about it gives way, never what would be typed.
+        room = max(width - 2 - width_of(text) - 4, 0)
+        spans = between((mark, Span(text)), (Span(cut(word, room), "dim"), Span("  ")), width)
         listed.append(Row(spans, "popup.current" if chosen else ""))
     return Block(listed, width, "popup")

@@ -47,7 +47,7 @@ class MemberList:
                 (
                     Span(" "),
                     Span("Members", "heading"),
-                    Span(f"  {len(members)}", "faint"),
+                    Span(f"  {len(members)}", "dim"),
                 )
             ),
             Row(()),
@@ -70,7 +70,7 @@ class MemberList:
             )
         left = len(members) - self.top - room
         if left > 0 and rows:
-            rows[-1] = Row((Span(f"  {left + 1} more", "faint"),))
+            rows[-1] = Row((Span(f"  {left + 1} more", "dim"),))
         return Block(rows, columns, "panel")
 
 

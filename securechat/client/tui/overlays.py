@@ -111,7 +111,7 @@ class Chooser(Overlay):
     def _query_line(self, inner: int) -> tuple[Span, ...]:
         if self.query:
             return (Span(cut(clean(self.query), inner)),)
-        return (Span(cut(self.prompt, inner), "faint"),)
+        return (Span(cut(self.prompt, inner), "hint"),)
 
     def _row(self, item: Item, width: int, *, chosen: bool) -> Row:
         mark = Span("▎ " if chosen else "  ", "accent")

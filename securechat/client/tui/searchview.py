@@ -90,7 +90,7 @@ class SearchView(Overlay):
         inner = width - 4
         query: tuple[Span, ...] = (Span(cut(clean(self.query), inner)),)
         if not self.query:
-            query = (Span(cut('words, or "words next to each other"', inner), "faint"),)
+            query = (Span(cut('words, or "words next to each other"', inner), "hint"),)
         head = [
             Row((Span("  "), Span("Search", "strong"), Span(self._state(), "dim"))),
             Row((Span("  "), *query)),

@@ -22,7 +22,7 @@ def header(model: Model, conversation: Conversation, columns: int, *, members: b
         left.append(Span(f"   {clean(conversation.topic)}", "topic"))
     right: list[Span] = []
     if conversation.muted:
-        right.append(Span("muted ", "faint"))
+        right.append(Span("muted ", "dim"))
     channel = model.channel(conversation)
     if channel is not None and not members:
         right.append(Span(f"{len(channel.members)} here ", "dim"))
@@ -61,14 +61,14 @@ def status(
     """Return the line at the foot of the screen; ``above``: the unread ones begin further up."""
     connection = model.connection
     dot = Span(" ● ", "good" if connection.up else "warn")
-    left = [dot, Span(clean(model.nick), "dim")]
+    left = [dot] if hint else [dot, Span(clean(model.nick), "dim")]
     if model.away is not None:
         left.append(Span("  away", "warn"))
     if connection.lag is not None and connection.lag >= 1:
         left.append(Span(f"  lag {connection.lag:.1f} s", "warn"))
     typing = typing_text(model.typists(conversation, now))
     if hint:
-        left += [Span("  "), Span(hint, "dim")]
+        left += [Span("  " if len(left) > 1 else ""), Span(hint, "soft")]
     elif typing:
         left += [Span("   "), Span(typing, "dim")]
     right: list[Span] = []

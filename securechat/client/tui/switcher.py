@@ -76,7 +76,7 @@ def switcher(model: Model, go: Callable[[str], None], close: Callable[[], None])
 def _item(name: str, one: Conversation | None) -> Item:
     shown = clean(name)
     if one is None:
-        return Item((Span("• ", "faint"), Span(shown)), (Span("new", "faint"),), name)
+        return Item((Span("• ", "faint"), Span(shown)), (Span("new", "dim"),), name)
     sign, rest = ("# ", shown[1:]) if one.kind == "channel" else ("• ", shown)
     right: tuple[Span, ...] = ()
     urgent = one.unread if one.kind == "person" else one.mentions

@@ -124,6 +124,7 @@ class View(urwid.Widget):
         now = self._clock()
         conversation = self.model.here
         airy = height >= _AIRY_FROM
+        typed_text = self.input.editor(conversation).text
         quiet = self.overlay is not None or bool(self.log.selected)
         typed = self.input.block(conversation, columns, max(min(height // 3, 12), 1), airy=airy)
         if quiet:
@@ -143,7 +144,7 @@ class View(urwid.Widget):
                     keymap=self.keymap,
                     sidebar=bool(side),
                     above=self.log.is_above(conversation, conversation.unread_from),
-                    hint=self.hint or slash.hint(self.input.editor(conversation).text),
+                    hint=self.hint or ("" if self.cycle else slash.hint(typed_text)),
                 )
             )
             blocks.append(Block([row], columns, "log"))

@@ -175,3 +175,14 @@ def test_wrapping_keeps_words_whole() -> None:
         "alice: could you look at",
         "https://x.example/a/b/c",
     ]
+
+
+def test_a_block_of_code_is_a_box_where_it_fits() -> None:
+    """Its ground is a rectangle, not a ragged edge; wide characters count as two columns."""
+    lobby = in_lobby(
+        entry_of(said("```\nls 世界\nx\n```")), entry_of(said(f"```\n{'y' * 90}\nz\n```"))
+    )
+    rows = show(lobby, lobby.entries[0], None, look()).rows
+    boxes = ["".join(one.text for one in row.spans if one.role == "code") for row in rows]
+    assert [box for box in boxes if box] == [" ls 世界 ", " x       "]
+    assert all("z " not in text for text in shown(lobby, 1))
