@@ -96,8 +96,9 @@ choice:
   answer where one is no member, whether or not there is such a channel. A message is edited 99
   times at most. Who sent either is shown it, without `echo-message` too.
 * **A redacted text is erased** from the database and from the search index; what the logs of both
-  still hold is gone within a quarter of an hour. History shows a placeholder and REDACT to
-  clients with `draft/message-redaction`, and nothing to others.
+  and the index's file still hold is gone within a quarter of an hour that the server runs.
+  History shows a placeholder and REDACT to clients with `draft/message-redaction`, and nothing to
+  others.
 * **Clients without `draft/message-edit` or `draft/message-redaction`** get a NOTICE from the
   server instead, but for redacted reactions.
 * **Reactions are kept** when `+draft/reply` names a message of the same conversation that has not

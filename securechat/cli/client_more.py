@@ -82,7 +82,10 @@ async def _log_out(place: Place) -> str:
     store, login = TokenStore(), login_name(place.account, place.host, place.port)
     token = await store.get(login)
     if token is None:
-        raise UserError(f"No device token of {login} is kept on this machine.")
+        raise UserError(
+            f"No device token of {login} is kept on this machine, so there is nothing to forget: "
+            "securechat-users token list on the server shows those of other devices."
+        )
     await store.forget(login)
     try:
         await _revoke(place, token)

@@ -196,8 +196,9 @@ class Settings:
         if not wanted:
             return next(iter(self.profiles.values())) if len(self.profiles) == 1 else None
         if wanted not in self.profiles:
-            known = ", ".join(self.profiles) or "none yet"
-            raise ConfigError(f"There is no profile {wanted!r} in {self.path}; there is {known}.")
+            known = ", ".join(self.profiles)
+            way = f"there is {known}" if known else "securechat-client alone makes the first one"
+            raise ConfigError(f"There is no profile {wanted!r} in {self.path}: {way}.")
         return self.profiles[wanted]
 
 

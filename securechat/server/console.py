@@ -67,10 +67,15 @@ def banner(
         users[1:1] = ["--data", str(settings.data)]
     rows.append(("an account" if account is None else "add somebody", shlex.join(users)))
     if here:
-        rows.append(("log in here", _client_command(programs, name, here[0], port, ca)))
+        known = ca == Path("certs/ca.pem")
+        own = [] if known else ["--ca", str(ca)]
+        rows.append(("log in here", _client_command(programs, name, here[0], port, *own)))
     if elsewhere:
-        away = _client_command("", name, elsewhere[0], port, Path("ca.pem"))
-        rows.append(("from elsewhere", f"{away}   (with a copy of {ca})"))
+        asking = _client_command("", name, elsewhere[0], port)
+        rows.append(
+            ("from elsewhere", f"{asking}   (it shows a SHA-256: compare it with this one)")
+        )
+        rows.append(("", f"{asking} --ca ca.pem   (with a copy of {ca})"))
     lines = [f"SecureChat {securechat.__version__} is listening.", ""]
     lines += [f"  {label:<16}{text}" for label, text in rows if text]
     if on_terminal:
@@ -78,10 +83,8 @@ def banner(
     return "\n".join(lines) + "\n"
 
 
-def _client_command(programs: str, name: str, host: str, port: int, ca: Path) -> str:
-    words = [f"{programs}securechat-client", f"{name}@{with_port(host, port)}"]
-    known = ca == Path("certs/ca.pem")
-    return shlex.join(words if known else [*words, "--ca", str(ca)])
+def _client_command(programs: str, name: str, host: str, port: int, *more: str) -> str:
+    return shlex.join([f"{programs}securechat-client", f"{name}@{with_port(host, port)}", *more])
 
 
 async def read_console(announce: Callable[[str], object]) -> None:

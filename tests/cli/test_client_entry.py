@@ -299,6 +299,7 @@ def test_wrong_usage(served: Served, secret: Path, nobodys_home: Path) -> None:
     assert (status, "exclude each other" in said) == (2, True)
     status, said = refused("--profile", "x")
     assert (status, "There is no profile 'x'" in said) == (1, True)
+    assert "securechat-client alone makes the first one" in said  # errors name a next step
     status, said = refused("alice@h", "--remember", "a b")
     assert (status, "cannot be a profile's name" in said) == (2, True)
     status, said = refused("alice@h", "--send", "#a", "x", "--channel", "#b")

@@ -86,7 +86,7 @@ def test_everything_that_a_file_can_say(path: Path) -> None:
     assert not settings.tokens
     assert settings.interface == Interface(
         "dark", False, False, False, False, "%H:%M:%S", "never", "24bit", ("#noise",),
-        ("deploy", "fire"),
+        highlights=("deploy", "fire"),
     )  # fmt: skip
     assert settings.keys == {"quit": ("ctrl q", "f10"), "help": ("f2",)}
 
@@ -94,7 +94,7 @@ def test_everything_that_a_file_can_say(path: Path) -> None:
 def test_a_single_profile_needs_no_default(path: Path) -> None:
     write(path, '[profiles.x]\nhost = "h"\naccount = "a"\n')
     assert load_settings().profile() == Profile("x", "h", "a")
-    with pytest.raises(ConfigError, match=r"no profile 'y' in .*client.toml; there is x"):
+    with pytest.raises(ConfigError, match=r"no profile 'y' in .*client.toml: there is x"):
         load_settings().profile("y")
 
 

@@ -82,6 +82,7 @@ def test_the_banner_tells_what_to_type_next() -> None:
     assert "securechat-client alice@localhost\n" in text
     assert "securechat-client alice@192.0.2.7 --ca ca.pem" in text
     assert "with a copy of certs/ca.pem" in text
+    assert "from elsewhere  securechat-client alice@192.0.2.7   (it shows a SHA-256" in text
     assert "Ctrl-C" not in text
     assert "add somebody    securechat-users add NAME\n" in text
 
