@@ -139,10 +139,12 @@ class Reading:
                 latest[fold(name)] = (name, time)
             times = [time for _, time in job.targets if time is not None]
             after = len(latest), [time for _, time in latest.values() if time]
-            if len(job.targets) < page or not times or before == after:
+            if len(job.targets) < page or not times:
                 break
-            # Both ends are left out: of one millisecond all are asked for again.
-            start = f"timestamp={wire_time(min(times) + timedelta(milliseconds=1))}"
+            # Both ends are left out: of one millisecond all are asked for again, but for one that
+            # has more than a page holds, which a time cannot lead through.
+            again = timedelta(milliseconds=0 if before == after else 1)
+            start = f"timestamp={wire_time(min(times) + again)}"
         found = [
             ConversationInfo(name, core.state.is_channel(name), time)
             for name, time in latest.values()

@@ -6,6 +6,7 @@ bots need (docs/bots.md).
 
 from __future__ import annotations
 
+import itertools
 import math
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -473,8 +474,14 @@ async def test_conversations(
     autojump_clock: MockClock,
 ) -> None:
     names = ("alice", "bob", "carol", "dave", "erin")
+    seconds = itertools.count(1_800_000_000)
     async with (
-        open_house(tmp_path, names, changes={"history_page_max": 2}) as house,
+        open_house(
+            tmp_path,
+            names,
+            changes={"history_page_max": 2},
+            now_ms=lambda: next(seconds) * 1000,
+        ) as house,
         at_home(house, "alice") as alice,
     ):
         await alice.join("#quiet")
@@ -492,6 +499,25 @@ async def test_conversations(
         ]
         assert found[0].latest == last.time
         assert found[-1].latest is None
+
+
+async def test_more_conversations_in_a_millisecond_than_a_page_holds_end_all_the_same(
+    tmp_path: Path,
+    autojump_clock: MockClock,
+) -> None:
+    """CHATHISTORY TARGETS pages by time alone (IRCv3 ``chathistory``)."""
+    names = ("alice", "bob", "carol", "dave", "erin")
+    times = itertools.chain([1_800_000_000_000], itertools.repeat(1_800_000_001_000))
+    async with (
+        open_house(
+            tmp_path, names, changes={"history_page_max": 2}, now_ms=lambda: next(times)
+        ) as house,
+        at_home(house, "alice") as alice,
+    ):
+        for name in ("bob", "carol", "dave", "erin"):
+            await alice.say(name, "hello")
+        found = await alice.conversations()
+        assert len(found) >= 3  # the lobby, and what one page holds
 
 
 async def test_nothing_that_needs_an_answer_hangs_without_a_connection(

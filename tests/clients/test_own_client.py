@@ -72,7 +72,7 @@ async def test_our_client_from_logging_in_to_quitting(home: CertifiedHome) -> No
 
 
 async def test_the_full_screen_in_tmux(home: CertifiedHome) -> None:
-    """A multiplexer that answers few questions: drawn, typed in, left, and the screen given back."""
+    """A multiplexer answers few questions: drawn, typed in, left, and the screen given back."""
     await home.add("alice", "bob")
     async with running_server(home) as server, client(home, server) as screen:
         await screen.wait_for_text("# lobby", "Message #lobby", "F1 help")
