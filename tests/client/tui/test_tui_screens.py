@@ -192,6 +192,7 @@ def test_what_lies_on_top_has_a_frame_where_its_ground_does_not_show(
     lines = rendered(view, columns, rows)
     if (columns, rows) in {(40, 12), (80, 24), (200, 60)}:
         assert any("┌──" in line and "──┐" in line for line in lines) == (colors <= 16)
+        assert not any("…│" in line or "… │" in line for line in lines)
 
 
 @pytest.mark.parametrize("columns", [30, 60, 80, 160])
