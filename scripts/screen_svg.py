@@ -30,7 +30,7 @@ _NAMED = {
     "cyan": "#56b6c2",
     "white": "#c8ccd4",
 }
-"""The eight colours by pyte's names for them; its bright ones are the same here."""
+"""The eight colours by pyte's names for them; its bright ones but black are the same here."""
 
 
 class _Look(NamedTuple):
@@ -121,4 +121,6 @@ def _look(cell: Char, ink: str, ground: str) -> _Look:
 def _colour(name: str, default: str) -> str:
     if name == "default":
         return default
+    if name == "brightblack":
+        return "#7c828e"
     return _NAMED.get(name.removeprefix("bright")) or f"#{name}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from securechat.client.channels import Member
 from securechat.client.commands import as_channel
 from securechat.client.commandtable import ROWS
 from securechat.client.errors import JoinRefused
@@ -134,6 +135,12 @@ def _topic(app: App, do: Do) -> None:
     app.tell(f"The topic of {name}: {known}" if known else f"{name} has no topic.")
 
 
+def _about(member: Member) -> str:
+    if member.away:
+        return "away"
+    return clean(member.real_name) if member.real_name != member.nick else ""
+
+
 def _names(app: App, do: Do) -> None:
     conversation = app.model.get(_channel(app, do)[0])
     channel = app.model.channel(conversation) if conversation is not None else None
@@ -145,7 +152,7 @@ def _names(app: App, do: Do) -> None:
         return [
             Item(
                 (Span(one.prefix or " ", "accent"), Span(clean(one.nick))),
-                (Span("away" if one.away else one.real_name, "dim"),),
+                (Span(_about(one), "dim"),),
                 one.nick,
             )
             for one in people

@@ -10,7 +10,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from securechat.client.tui.draw import Block, Row, Span, between, cut, spans_width, width_of, wrap
+from securechat.client.tui.draw import (
+    Block,
+    Row,
+    Span,
+    between,
+    cut,
+    fit,
+    spans_width,
+    width_of,
+    wrap,
+)
 from securechat.client.tui.text import clean
 
 WIDTH_MAX = 64
@@ -50,6 +60,30 @@ def centred(
             cursor = None
     top = max((height - len(shown)) // 3, 0)
     return Block(shown, width, "popup", cursor), (columns - width) // 2, top
+
+
+def framed(block: Block, left: int, top: int, columns: int, height: int) -> tuple[Block, int, int]:
+    """Return a placed block in a frame, for terminals on which its ground is that of the rest.
+
+    Where there is no room for one, it stays as it is.
+    """
+    if block.width + 2 > columns or len(block.rows) + 2 > height:
+        return block, left, top
+    side, line = Span("│", "dim"), "─" * block.width
+    rows = [
+        Row((Span(f"┌{line}┐", "dim"),)),
+        *(Row((side, *_filled(row.spans, block.width), side), row.surface) for row in block.rows),
+        Row((Span(f"└{line}┘", "dim"),)),
+    ]
+    cursor = (block.cursor[0] + 1, block.cursor[1] + 1) if block.cursor else None
+    whole = Block(rows, block.width + 2, block.surface, cursor)
+    left = min(max(left - 1, 0), columns - whole.width)
+    return whole, left, min(max(top - 1, 0), height - len(rows))
+
+
+def _filled(spans: tuple[Span, ...], columns: int) -> tuple[Span, ...]:
+    shown = fit(spans, columns, ellipsis=False)
+    return (*shown, Span(" " * (columns - spans_width(shown))))
 
 
 class Item(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from securechat.client.tui.conversation import Conversation, Entry
-from securechat.client.tui.draw import Row, Span, between, width_of
+from securechat.client.tui.draw import Row, Span, between, spans_width, width_of
 from securechat.client.tui.keys import Keymap
 from securechat.client.tui.logview import LogView
 from securechat.client.tui.model import Model
@@ -34,7 +34,6 @@ def banner(model: Model, keymap: Keymap, columns: int, now: float) -> Row | None
     connection = model.connection
     if connection.up or not connection.reason:
         return None
-    left = [Span(" ● ", "warn"), Span(f"Not connected: {clean(connection.reason)}", "text")]
     right: list[Span] = []
     if connection.retry_at is not None:
         seconds = max(math.ceil(connection.retry_at - now), 0)
@@ -44,6 +43,10 @@ def banner(model: Model, keymap: Keymap, columns: int, now: float) -> Row | None
             Span(f" {keymap.key('reconnect')} ", "key"),
             Span(" now ", "soft"),
         ]
+    reason = clean(connection.reason)
+    if width_of(reason) + 18 > columns - spans_width(right):
+        reason = reason.rpartition(": ")[2]  # what went wrong, without where
+    left = [Span(" ● ", "warn"), Span(f"Not connected: {reason}", "text")]
     return Row(between(left, right, columns), "banner")
 
 
@@ -120,8 +123,8 @@ def typing_text(nicks: list[str]) -> str:
     return f"{told} {'is' if len(names) == 1 else 'are'} typing…"
 
 
-def pill(model: Model, log: LogView, conversation: Conversation, columns: int) -> Row | None:
-    """Return the line over the log's last row while the bottom is out of sight."""
+def pill(log: LogView, conversation: Conversation, keymap: Keymap, columns: int) -> Row | None:
+    """Return the line below the log while the bottom is out of sight: how much is there."""
     if log.at_bottom:
         return None
     if conversation.detached is not None:
@@ -131,4 +134,7 @@ def pill(model: Model, log: LogView, conversation: Conversation, columns: int) -
     else:
         text = f" {log.below} more ↓ " if log.below else " more ↓ "
     role = "badge.mention" if conversation.unread else "badge"
+    key = keymap.key("log.end")
+    if conversation.detached is None and key and columns >= 40:
+        text = f"{text} {key} "
     return Row((Span(" " * max((columns - width_of(text)) // 2, 0)), Span(text, role)))

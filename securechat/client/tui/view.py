@@ -20,11 +20,12 @@ from securechat.client.tui.keys import Keymap
 from securechat.client.tui.logview import LogView
 from securechat.client.tui.memberlist import MemberList
 from securechat.client.tui.model import Model
-from securechat.client.tui.overlays import Overlay
+from securechat.client.tui.overlays import Overlay, framed
 from securechat.client.tui.palette import Palette
 from securechat.client.tui.sidebar import Sidebar
 
 _AIRY_FROM = 30
+_FRAMED_TO = 16  # with more colours the ground of what lies on top is enough
 
 
 class View(urwid.Widget):
@@ -101,6 +102,8 @@ class View(urwid.Widget):
         if self.overlay is None:
             return whole
         block, left, top = self.overlay.place(columns, height)
+        if self.palette.colors <= _FRAMED_TO:
+            block, left, top = framed(block, left, top, columns, height)
         over = canvas([block], len(block.rows), self.palette.attribute)
         return urwid.CanvasOverlay(over, whole, left, top)
 
@@ -176,7 +179,9 @@ class View(urwid.Widget):
         )
         rows = self.log.rows(conversation, look, left)
         self.log_top = len(head)
-        pill = statusbar.pill(self.model, self.log, conversation, columns)
-        if pill is not None and rows:
-            rows[-1] = pill
+        if not self.log.at_bottom and left > 1:
+            # One row less, so that what is said there covers no message, least a chosen one.
+            rows = self.log.rows(conversation, look, left - 1)
+            pill = statusbar.pill(self.log, conversation, self.keymap, columns)
+            rows.append(pill or Row(()))
         return stack(Block([*head, *rows], columns, "log"), *blocks)

@@ -14,6 +14,7 @@ from securechat.client import events
 from securechat.client.tui import intake
 from securechat.client.tui.choosing import emoji
 from securechat.client.tui.help import HelpView
+from securechat.client.tui.inputline import completions
 from securechat.client.tui.keys import DEFAULT
 from securechat.client.tui.overlays import Question
 from securechat.client.tui.searchview import SearchView
@@ -178,3 +179,64 @@ def test_the_day_goes_on() -> None:
     assert any("Today" in line for line in rendered(view, 80, 24))
     view._now = lambda: START + timedelta(days=1, hours=3)
     assert any("Yesterday" in line for line in rendered(view, 80, 24))
+
+
+@pytest.mark.parametrize("colors", [1, 16, 256])
+@pytest.mark.parametrize(("columns", "rows"), SIZES)
+def test_what_lies_on_top_has_a_frame_where_its_ground_does_not_show(
+    columns: int, rows: int, colors: int
+) -> None:
+    """Sixteen colours and none (NO_COLOR) have one ground for the log and what is over it."""
+    view = a_view(a_model("bob"), colors=colors)
+    view.overlay = switcher(view.model, lambda _: None, lambda: None)
+    lines = rendered(view, columns, rows)
+    if (columns, rows) in {(40, 12), (80, 24), (200, 60)}:
+        assert any("┌──" in line and "──┐" in line for line in lines) == (colors <= 16)
+        assert not any("…│" in line or "… │" in line for line in lines)
+
+
+@pytest.mark.parametrize("columns", [30, 60, 80, 160])
+def test_a_completion_never_loses_what_would_be_typed(columns: int) -> None:
+    rows = completions([("/msg", "NAME TEXT  say something " * 5), ("/notice", "")], 0, columns, 8)
+    texts = ["".join(span.text for span in row.spans) for row in rows.rows]
+    assert all(name in text for name, text in zip(("/msg", "/notice"), texts, strict=True))
+
+
+def test_the_help_finds_keys_and_commands_by_their_words() -> None:
+    view = a_view(a_model("bob"))
+    view.overlay = HelpView(DEFAULT, lambda: None)
+    for key in "emoji":
+        view.overlay.key(key)
+    lines = "\n".join(rendered(view, 80, 24))
+    assert "Alt-E" in lines
+    assert "/react" in lines
+    assert "Ctrl-K" not in lines
+    for key in ("backspace", "q", "#"):
+        view.overlay.key(key)
+    assert "Nothing fits." in "\n".join(rendered(view, 80, 24))
+    view.overlay.key("ctrl u")
+    assert "Ctrl-K" in "\n".join(rendered(view, 80, 24))
+
+
+def test_the_way_down_is_told_and_covers_no_message() -> None:
+    """What people expect: "N new ↓"; a message that is chosen while one reads is in sight."""
+    model = a_model("bob")
+    filled(model.here, 60)
+    view = a_view(model)
+    rendered(view, 80, 24)
+    view.log.page(model.here, -1)
+    model.at_bottom = False  # as the app notes after drawing
+    intake.apply(model, said("fresh", 90), 0)
+    assert any("new ↓  Ctrl-End" in line for line in rendered(view, 80, 24))
+    entry = view.log.select(model.here, 0)
+    assert entry is not None
+    assert any(entry.text in line for line in rendered(view, 80, 24))
+
+
+def test_a_narrow_banner_says_what_went_wrong_rather_than_where() -> None:
+    view = a_view(a_model("bob"))
+    view.model.connection.up = False
+    view.model.connection.reason = "Cannot reach chat.example.org port 6697: connection refused"
+    view.model.connection.retry_at = 5.0
+    assert any("Not connected: connection refused" in line for line in rendered(view, 80, 24))
+    assert any("Cannot reach chat.example.org" in line for line in rendered(view, 160, 24))
