@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import trio
 from support.between import Between, shaky_house
-from support.house import Person, login_lines, open_house, password_of, quiet_settings
+from support.house import Person, login_lines, open_house, password_of
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from securechat.errors import ConnectionLost, HandshakeFailed, StoreRefused, StoreUnavailable
@@ -574,8 +574,7 @@ async def test_a_right_token_is_never_called_wrong_because_others_guessed(
     folder: Path, autojump_clock: MockClock
 ) -> None:
     """From the same address, so often that a password would wait for a minute."""
-    settings = quiet_settings(folder, login_attempts_per_minute=3)
-    async with open_house(folder, settings=settings) as house:
+    async with open_house(folder, changes={"login_attempts_per_minute": 3}) as house:
         _, secret = await Tokens(house.store).add("alice", "phone", by="alice")
         for _ in range(5):
             await house.start_login("alice", password="sct_" + 43 * "A")
