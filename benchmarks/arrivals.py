@@ -2,8 +2,9 @@
 
 A process of its own: ``python -m benchmarks.arrivals``, with an ``ArrivalPlan`` as JSON on standard
 input, prints how many seconds after the first each one was accepted (its credentials were right)
-and was in (its channel's names were listed), as a JSON object of two arrays. All of them connect
-first; one epoll serves whichever can go on, as a crowd of devices would.
+and was in (its channel's names were listed), as a JSON object of two arrays, and a third with one
+figure: which share of that time this process was busy. All of them connect first; one epoll serves
+whichever can go on, as a crowd of devices would.
 """
 
 from __future__ import annotations
@@ -57,9 +58,10 @@ class Arrivals:
     def run(self) -> dict[str, list[float]]:
         """Let all of them in and return when each was. Raises ``LoadFailed`` or ``LinkLost``.
 
-        By ``accepted`` and ``done``; for TLS alone both are the end of the handshake.
+        By ``accepted`` and ``done``; for TLS alone both are the end of the handshake. ``busy`` has
+        the share of one core that this process used until then.
         """
-        start = time.monotonic()
+        start, cpu = time.monotonic(), time.process_time()
         for name in self.plan.passwords:
             link = Link(name, self._context, self.plan.host, self.plan.port, wait=False)
             self._links[link.socket.fileno()] = link
@@ -83,7 +85,8 @@ class Arrivals:
                 if is_in:
                     waiting.discard(number)
                     done.append(now)
-        return {"accepted": list(accepted.values()), "done": done}
+        busy = (time.process_time() - cpu) / (time.monotonic() - start)
+        return {"accepted": list(accepted.values()), "done": done, "busy": [busy]}
 
     def _advance(self, number: int) -> bool:
         """Go on with one connection and return whether it is in."""

@@ -70,6 +70,8 @@ class Wave:
     server_cpu_ms: float
     """The server's for one arrival and its end, without what the chat costs in calm."""
     memory_peak: int
+    load_busy: float
+    """The share of one core that the process of those who came used: near 1 it is the limit."""
 
     @property
     def per_second(self) -> float:
@@ -245,6 +247,7 @@ def table(result: StormResult) -> Table:
     made.add_row("all in after s", "", *(f"{wave.seconds:.2f}" for wave in waves))
     made.add_row("one, median s", "", *(f"{wave.median_s:.2f}" for wave in waves))
     made.add_row("server CPU ms each", "", *(f"{wave.server_cpu_ms:.2f}" for wave in waves))
+    made.add_row("load busy", "", *(f"{wave.load_busy:.0%}" for wave in waves))
     made.add_row(
         "chat p50 ms", f"{result.calm_p50_ms:.2f}", *(f"{wave.chat_p50_ms:.2f}" for wave in waves)
     )
@@ -294,6 +297,7 @@ def _chat(storm: _Storm) -> StormResult:
                     chat_worst_ms=chat.worst_ms,
                     server_cpu_ms=cpu_ns / len(took) / 1e6,
                     memory_peak=peak_bytes(plan.server_pid),
+                    load_busy=times["busy"][0],
                 )
             )
             load.settle()

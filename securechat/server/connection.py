@@ -184,25 +184,39 @@ class _Login:
         if not label:
             return await self._carry_out(effects, self._send)
         answers: list[str] = []
+        is_answered = False
 
         async def gather(lines: Sequence[str]) -> None:
             answers.extend(lines)
 
+        async def answer() -> None:
+            nonlocal is_answered
+            if not is_answered:
+                is_answered = True
+                await self._send(labeled(label, answers, registration.server))
+
+        async def before_admission() -> None:
+            if answers:  # else it is the welcome that answers, which has no label
+                await answer()
+
         known = None
         try:
-            known = await self._carry_out(effects, gather)
+            known = await self._carry_out(effects, gather, before_admission)
         except _Ended:
-            await self._send(labeled(label, answers, registration.server))
+            await answer()
             raise
-        if answers or known is None:  # else it is the welcome that answers, which has no label
-            await self._send(labeled(label, answers, registration.server))
+        if known is None:
+            await answer()
         return known
 
     async def _send(self, lines: Sequence[str]) -> None:
         await self._link.send_all("".join(f"{line}\r\n" for line in lines).encode())
 
     async def _carry_out(
-        self, effects: list[Effect], send: Callable[[Sequence[str]], Awaitable[None]]
+        self,
+        effects: list[Effect],
+        send: Callable[[Sequence[str]], Awaitable[None]],
+        before_admission: Callable[[], Awaitable[None]] = trio.lowlevel.checkpoint,
     ) -> Pass | None:
         admitted: Pass | None = None
         lines: list[str] = []
@@ -228,6 +242,9 @@ class _Login:
                             self.registration.device = self._known.token.device
                         todo.extend(self.registration.verified(self._known.account.name))
                 case gate_effects.Admit():
+                    # From the last look on nothing may wait until the session is there for those
+                    # who end it.
+                    await before_admission()
                     account = None
                     if self._known is not None:
                         with _store_needed():

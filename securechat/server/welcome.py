@@ -7,9 +7,10 @@ rooms and their latest messages, is ``arrivals.py``.
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 import securechat
-from securechat.config import SERVER_NAME_LENGTH_MAX
+from securechat.config import SERVER_NAME_LENGTH_MAX, Settings
 from securechat.protocol import replies
 from securechat.protocol.banmasks import EXTBANS
 from securechat.protocol.framing import LINE_BYTES_MAX
@@ -80,7 +81,12 @@ def isupport(server: Server, session: Session) -> list[str]:
 
 def isupport_tokens(server: Server) -> list[str]:
     """Return the tokens of RPL_ISUPPORT; a limit that is off is not announced."""
-    settings = server.settings
+    return list(_tokens_of(server.settings))
+
+
+@lru_cache(maxsize=8)
+def _tokens_of(settings: Settings) -> tuple[str, ...]:
+    # Settings never change, and every connection needs this, once before its login and once after.
     tokens = {
         "ACCOUNTEXTBAN": "account,a",
         "AWAYLEN": settings.away_bytes_max,
@@ -118,11 +124,11 @@ def isupport_tokens(server: Server) -> list[str]:
         "draft/ACCOUNTREQUIRED": "",
     }
     # 0 means "no maximum" to CHATHISTORY; the other lengths are left out then.
-    return [
+    return tuple(
         f"{name}={value}" if value != "" else name
         for name, value in tokens.items()
         if value != 0 or name == "CHATHISTORY"
-    ]
+    )
 
 
 def lusers(server: Server, session: Session) -> list[Reply]:

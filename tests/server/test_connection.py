@@ -17,6 +17,7 @@ from securechat.server.connection import serve_link, serve_wire
 from securechat.store.accounts import Accounts
 from securechat.store.contract import Record
 from securechat.store.sqlite import SQLiteStore
+from securechat.store.tokens import Tokens
 from securechat.transport.memory import PlainLink, memory_wires
 
 
@@ -479,6 +480,124 @@ async def test_a_store_that_fails_at_the_last_look_lets_nobody_in(
         assert await person.rest() == [
             "ERROR :Closing link: Logging in is not possible now, try again later"
         ]
+
+
+@pytest.mark.parametrize("change", ["disable", "suspend", "revoke"])
+async def test_a_change_while_a_labeled_login_is_answered_is_not_missed(
+    folder: Path, autojump_clock: MockClock, change: str
+) -> None:
+    """The answer waits for room in the socket, and the watcher's turn is over meanwhile.
+
+    labeled-response, "The label tag": what the command made is answered before the welcome.
+    """
+
+    class Slow(PlainLink):
+        """Takes a labeled answer only when there is room for it."""
+
+        waits, room = trio.Event(), trio.Event()
+
+        async def send_all(self, data: bytes) -> None:
+            if b"@label=in" in data:
+                self.waits.set()
+                await self.room.wait()
+            await super().send_all(data)
+
+    async with open_house(folder) as house:
+        token, secret = await Tokens(house.store).add("alice", "phone", by="alice")
+        ours, theirs = memory_wires()
+        link = Slow(theirs)
+        house.running.serve_link(link)
+        person = Person(PlainLink(ours), "alice")
+        await person.send(
+            "CAP REQ :batch labeled-response",
+            f"PASS :alice:{secret}",
+            "NICK alice",
+            "USER alice 0 * :Alice",
+            "@label=in CAP END",
+        )
+        await link.waits.wait()
+        match change:
+            case "disable":
+                await house.accounts.disable("alice")
+            case "suspend":
+                await house.accounts.suspend("alice", by="dave")
+            case "revoke":
+                await Tokens(house.store).revoke(
+                    "alice", token.account_id, by="alice", account="alice"
+                )
+        await trio.sleep(2)
+        link.room.set()
+        *lines, last = await person.rest()
+        assert " 900 " in lines[-1]
+        assert lines[-1].startswith("@label=in ")
+        assert last.startswith("ERROR :Closing link: Your account ")
+        assert not house.server.directory.users
+
+
+@pytest.mark.parametrize("by", ["SASL", "PASS"])
+@pytest.mark.parametrize("kind", ["account", "token"])
+async def test_a_right_token_is_never_called_wrong_because_the_store_fails(
+    folder: Path, autojump_clock: MockClock, kind: str, by: str
+) -> None:
+    """A client forgets a token that is refused (904, 464): so that must mean that it is wrong."""
+
+    class Partly(Between):
+        failing = ""
+
+        async def get(self, kind: str, key: str) -> Record | None:
+            if kind == self.failing:
+                raise StoreUnavailable("the disk is gone")
+            return await super().get(kind, key)
+
+    stores: list[Partly] = []
+
+    def between(store: SQLiteStore) -> Partly:
+        stores.append(Partly(store))
+        return stores[0]
+
+    async with open_house(folder, between=between) as house:
+        _, secret = await Tokens(house.store).add("alice", "phone", by="alice")
+        stores[0].failing = kind
+        if by == "SASL":
+            person = await house.start_login("alice", password=secret)
+        else:
+            person = await house.visit()
+            await person.send(f"PASS :alice:{secret}", "NICK alice", "USER alice 0 * :Alice")
+        lines = await person.rest()
+        assert lines[-1] == ("ERROR :Closing link: Logging in is not possible now, try again later")
+        assert not [line for line in lines if " 904 " in line or " 464 " in line]
+        stores[0].failing = ""
+        await house.login("alice", password=secret)
+
+
+async def test_a_right_token_is_never_called_wrong_because_others_guessed(
+    folder: Path, autojump_clock: MockClock
+) -> None:
+    """From the same address, so often that a password would wait for a minute."""
+    async with open_house(folder, changes={"login_attempts_per_minute": 3}) as house:
+        _, secret = await Tokens(house.store).add("alice", "phone", by="alice")
+        for _ in range(5):
+            await house.start_login("alice", password="sct_" + 43 * "A")
+        start = trio.current_time()
+        await house.login("alice", password=secret)
+        assert trio.current_time() - start < 1
+
+
+async def test_a_right_token_is_never_called_wrong_because_the_server_stops(
+    folder: Path, autojump_clock: MockClock
+) -> None:
+    async with shaky_house(folder) as (house, between):
+        _, secret = await Tokens(house.store).add("alice", "phone", by="alice")
+        between.closed["get"] = trio.Event()
+        person = await house.start_login("alice", password=secret)
+        await wait_all_tasks_blocked()
+        for scope in list(house.server.logins):
+            house.server.draining = True
+            scope.cancel()
+        lines = await person.rest()
+        assert lines[-1] == "ERROR :Closing link: The server is stopping"
+        assert not [line for line in lines if " 904 " in line]
+        between.closed["get"].set()
 
 
 async def test_when_somebody_logged_in_last_is_kept(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from securechat.errors import StoreError
 from securechat.protocol import replies
 from securechat.protocol.framing import truncate
 from securechat.protocol.message import Message
 from securechat.protocol.names import fold
-from securechat.server.commands.auditing import acted
+from securechat.server.commands.auditing import acted, not_stored
 from securechat.server.commands.base import Command, Refused
 from securechat.server.commands.rooms import (
     alone_in,
@@ -77,7 +78,10 @@ async def invite(server: Server, session: Session, message: Message) -> None:
         raise Refused(replies.ERR_NEEDMOREPARAMS("INVITE"))
     nick, name = message.params[:2]
     governed_room(server, session, name)
-    account = await server.gate.account(nick)
+    try:
+        account = await server.gate.account(nick)
+    except StoreError as error:
+        raise not_stored("INVITE", error) from error
     room = await alone_in(server, session, name, governed_room)
     if account is None:
         raise Refused(replies.ERR_NOSUCHNICK(nick))

@@ -32,6 +32,7 @@ async def promoted(house: House, name: str, role: str) -> Person:
         ("get", BUSY, "SUSPEND bob", f"FAIL SUSPEND NOT_STORED :{UNSURE}"),
         ("put", FULL, "UNSUSPEND carol", f"FAIL UNSUSPEND NOT_STORED :{NOT_DONE}"),
         ("get", BUSY, "BAN #lobby bob", f"FAIL BAN NOT_STORED :{UNSURE}"),
+        ("get", BUSY, "INVITE nobody #lobby", f"FAIL INVITE NOT_STORED :{UNSURE}"),
         ("append", FULL, "BAN #lobby bob", "FAIL BAN NOT_STORED #lobby :*"),
         ("append", FULL, "MUTE #lobby bob 1h", "FAIL BAN NOT_STORED #lobby :*"),
         ("append", FULL, "SLOWMODE #lobby 9", "FAIL SLOWMODE NOT_STORED #lobby :*"),
