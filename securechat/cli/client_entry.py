@@ -105,8 +105,12 @@ class Entry:
                     **how,
                 ) as client:
                     inside = True
-                    await self._settle(client, typed=typed)
-                    return await work(client)
+                    made = await self._settle(client, typed=typed)
+                    if made is None:
+                        return await work(client)
+                # Revoking a token ends the sessions that logged in by it: this is to be one.
+                token = secret = made
+                continue
             except LoginRefused as error:
                 if error.code != "904" or self.passwords.given:
                     raise
@@ -168,10 +172,14 @@ class Entry:
 
     # --- after the login -----------------------------------------------------------------------
 
-    async def _settle(self, client: Client, *, typed: bool) -> None:
-        """Ask for a token where a person typed the password, and remember the profile."""
+    async def _settle(self, client: Client, *, typed: bool) -> str | None:
+        """Ask for a token where a person typed the password, and remember the profile.
+
+        Returns the token, if one was made and is kept.
+        """
+        made = None
         if typed and self.tokens and CAPABILITY in client.offered:
-            await self._keep_token(client)
+            made = await self._keep_token(client)
         name = self.remember
         if self.place.new and not name:
             # In a thread: the connection is to live on while somebody thinks.
@@ -181,16 +189,18 @@ class Entry:
             remember_profile(self.place.as_profile(name), path=self.settings.path)
             say(f"Remembered as the profile {name}: next time, type securechat-client")
         self.remember = NOTHING
+        return made
 
-    async def _keep_token(self, client: Client) -> None:
+    async def _keep_token(self, client: Client) -> str | None:
         try:
             token = await client.add_token(socket.gethostname())
             where = await self.store.put(self._login, token)
         except (Refused, NoAnswer, UserError) as error:
             why = visible(str(error)).rstrip(".")
             say(f"No device token is kept, the password is asked for again: {why}.")
-            return
+            return None
         say(f"A device token is kept {where}. The password is not, and not asked for next time.")
+        return token.secret
 
     def _ask_for_name(self) -> str:
         return str(

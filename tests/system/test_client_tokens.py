@@ -93,6 +93,22 @@ async def test_a_token_is_made_used_and_revoked_by_the_operator(
         assert new["id"] != token["id"]
 
 
+async def test_the_session_that_asked_for_the_token_ends_with_it_too(home: Home) -> None:
+    """docs/safety.md fault 23: a device that is lost on its first day is shut out all the same."""
+    async with flat(home, CALM) as at, at_the_prompt(at, *address(at), "--plain") as terminal:
+        await terminal.wait_for("Password of alice")
+        await terminal.write(f"{PASSWORD}\r")
+        await terminal.wait_for("alice joined #lobby", "#lobby>")
+        (token,) = await tokens_of(at)
+        data = at.server.home.data
+        done = await run_program(
+            *("securechat-users", "--data", data, "token", "revoke", "alice", token["id"])
+        )
+        assert done.returncode == 0, done.stderr
+        with trio.fail_after(ENDED_SECONDS_MAX):
+            await terminal.wait_for("token was revoked")
+
+
 async def test_logging_out_revokes_the_token_on_the_server(home: Home) -> None:
     async with flat(home, CALM) as at:
         await log_in_first(at)
