@@ -46,6 +46,7 @@ time_format = "%H:%M:%S"
 member_list = "never"
 colors = "24bit"
 mute = ["#noise"]
+favourites = ["#ops"]
 highlights = ["deploy", "fire"]
 
 [keys]
@@ -85,7 +86,7 @@ def test_everything_that_a_file_can_say(path: Path) -> None:
     assert settings.profile("home") == Profile("home", "::1", "bob")
     assert not settings.tokens
     assert settings.interface == Interface(
-        "dark", False, False, False, False, "%H:%M:%S", "never", "24bit", ("#noise",),
+        "dark", False, False, False, False, "%H:%M:%S", "never", "24bit", ("#noise",), ("#ops",),
         ("deploy", "fire"),
     )  # fmt: skip
     assert settings.keys == {"quit": ("ctrl q", "f10"), "help": ("f2",)}
