@@ -46,6 +46,7 @@ time_format = "%H:%M:%S"
 member_list = "never"
 colors = "24bit"
 mute = ["#noise"]
+favourites = ["#ops"]
 highlights = ["deploy", "fire"]
 
 [keys]
@@ -85,8 +86,8 @@ def test_everything_that_a_file_can_say(path: Path) -> None:
     assert settings.profile("home") == Profile("home", "::1", "bob")
     assert not settings.tokens
     assert settings.interface == Interface(
-        "dark", False, False, False, False, "%H:%M:%S", "never", "24bit", ("#noise",),
-        highlights=("deploy", "fire"),
+        "dark", False, False, False, False, "%H:%M:%S", "never", "24bit", ("#noise",), ("#ops",),
+        ("deploy", "fire"),
     )  # fmt: skip
     assert settings.keys == {"quit": ("ctrl q", "f10"), "help": ("f2",)}
 
@@ -94,7 +95,7 @@ def test_everything_that_a_file_can_say(path: Path) -> None:
 def test_a_single_profile_needs_no_default(path: Path) -> None:
     write(path, '[profiles.x]\nhost = "h"\naccount = "a"\n')
     assert load_settings().profile() == Profile("x", "h", "a")
-    with pytest.raises(ConfigError, match=r"no profile 'y' in .*client.toml: there is x"):
+    with pytest.raises(ConfigError, match=r"no profile 'y' in .*client.toml; there is x"):
         load_settings().profile("y")
 
 

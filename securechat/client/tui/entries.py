@@ -187,7 +187,7 @@ def _message(
         if before is not None:
             nick = ""
             time = "" if look.clock(before.time) == time else time
-        if entry.action:
+        if entry.action and not entry.redacted:
             nick = "*"
         gutter = _gutter(look, time, nick, role)
         rows.append(Row((*gutter, *lines[0])))

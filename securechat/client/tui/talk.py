@@ -10,6 +10,7 @@ import trio
 from securechat.client.errors import (
     HistoryUnavailable,
     NoAnswer,
+    NotConfirmed,
     NotSent,
     Refused,
     SearchFailed,
@@ -61,7 +62,11 @@ async def _settle(app: App, conversation: Conversation, entry: Entry, saying: Sa
         # No deadline: a line typed without a connection waits for one, for its person to see.
         await saying.receipt(float("inf"))
     except NotSent as error:
-        app.model.settled(conversation, entry, str(error))
+        # The log says itself that it was not sent, and to whom.
+        reason = str(error) if isinstance(error, NotConfirmed) else error.text
+        app.model.settled(conversation, entry, reason)
+        key = app.keymap.key("select")
+        app.hint(f"Not sent: {key} chooses it, to send it again or edit it.")
     else:
         app.model.settled(conversation, entry)
 

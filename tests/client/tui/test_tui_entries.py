@@ -186,3 +186,10 @@ def test_a_block_of_code_is_a_box_where_it_fits() -> None:
     boxes = ["".join(one.text for one in row.spans if one.role == "code") for row in rows]
     assert [box for box in boxes if box] == [" ls 世界 ", " x       "]
     assert all("z " not in text for text in shown(lobby, 1))
+
+
+def test_a_deleted_action_still_names_its_person() -> None:
+    lobby = in_lobby(entry_of(said("dances", action=True)))
+    assert shown(lobby, 0)[-1].split() == ["09:00", "*", "bob", "dances"]
+    lobby.entries[0].redacted = True
+    assert shown(lobby, 0)[-1].split() == ["09:00", "bob", "message", "deleted"]
