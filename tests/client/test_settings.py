@@ -95,7 +95,7 @@ def test_everything_that_a_file_can_say(path: Path) -> None:
 def test_a_single_profile_needs_no_default(path: Path) -> None:
     write(path, '[profiles.x]\nhost = "h"\naccount = "a"\n')
     assert load_settings().profile() == Profile("x", "h", "a")
-    with pytest.raises(ConfigError, match=r"no profile 'y' in .*client.toml; there is x"):
+    with pytest.raises(ConfigError, match=r"no profile 'y' in .*client.toml: there is x"):
         load_settings().profile("y")
 
 
