@@ -280,3 +280,14 @@ async def test_a_server_without_labels_ends_nothing(
         await trio.sleep(10 * LAG_SECONDS)
         alice.types("still here")
         await alice.sees("still here")
+
+
+async def test_what_was_refused_says_why_once_and_how_to_go_on(
+    autojump_clock: MockClock, person: Open, server: FakeServer
+) -> None:
+    """Issue: states of an own message: failed, with resend and edit."""
+    async with person((100, 30)) as alice:
+        alice.types("/msg #nowhere hello")
+        alice.presses("enter")
+        shown = await alice.sees("not sent", "Cannot send to channel", "Ctrl-Up chooses it")
+        assert "Not sent to" not in shown
