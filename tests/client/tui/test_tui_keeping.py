@@ -44,9 +44,9 @@ async def test_what_is_set_right_before_leaving_is_written(person: Open, tmp_pat
     assert load_settings(path).interface.bell is False
 
 
-async def test_a_file_that_cannot_be_written_is_said(
-    autojump_clock: MockClock, person: Open
-) -> None:
+async def test_a_file_that_cannot_be_written_is_said(person: Open) -> None:
+    """By the real clock: the autojump clock does not wait for the thread that writes."""
+
     def save(**values: object) -> None:
         raise ConfigError(f"no room for {', '.join(values)}")
 
