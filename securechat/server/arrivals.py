@@ -50,6 +50,7 @@ def find_or_make_user(server: Server, account: Account, registration: Registrati
             account_role=account.role,
             signed_on_ms=server.now_ms(),
             idle_since=trio.current_time(),
+            bot=server.bots.has(account.id),
             markers=server.markers.of(account.id),
         )
     return user

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from securechat.protocol import replies
 from securechat.protocol.capabilities import CHANNEL_RENAME, INVITE_NOTIFY
-from securechat.protocol.modes import NEW_CHANNEL, PREFIXES, Kind, parse_changes
+from securechat.protocol.modes import NEW_CHANNEL, Kind, parse_changes
 from securechat.protocol.names import fold
 from securechat.server.directory import Directory
 from securechat.server.journal import Journal
@@ -69,8 +69,7 @@ class ChannelEvents:
         if user is not None:
             # The text of a JOIN in the journal is the role that it came with.
             member = Member(user.name, user.account_id, event.time_ms, event.text)
-            room.members[user.key] = member
-            room.invited.pop(user.key, None)
+            room.register(user.key, member)
         if present is not None and room.key not in present.rooms:
             quiet = self._directory.is_quiet(room, coming=1)
             room.enter(present, announced=not quiet)
@@ -164,9 +163,7 @@ def _mode(room: Room, event: Event, origin: Session | None) -> None:
     changes, _ = parse_changes(event.text.split(" "))
     for change in changes:
         if change.kind is Kind.ROLE:
-            member = room.members.get(fold(change.param or ""))
-            if member is not None:
-                member.role = role_after(member.role, change.letter, change.adding)
+            room.change_role(fold(change.param or ""), change.letter, change.adding)
         else:
             room.modes = room.modes.changed(change, by, event.time_ms)
     show(room, event, origin)
@@ -207,11 +204,6 @@ _IN_ROOM: Mapping[str, Callable[[Room, Event, Session | None], None]] = {
     "HISTORY": _history,
     "RETENTION": _retention,
 }
-
-
-def role_after(role: str, letter: str, adding: bool) -> str:
-    """Return a member's roles, the highest first, with one more or one less."""
-    return "".join(item for item in PREFIXES if (adding if item == letter else item in role))
 
 
 def _leave(room: Room, user: User, event: Event) -> None:

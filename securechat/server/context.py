@@ -12,6 +12,7 @@ import trio
 
 from securechat.config import Settings
 from securechat.protocol.multiline import Limits
+from securechat.server.bots import Bots
 from securechat.server.delivery import Delivery
 from securechat.server.devices import Devices
 from securechat.server.directory import Directory
@@ -72,6 +73,7 @@ class Server:
     records: RecordWriter
     markers: Markers
     metadata: Metadata
+    bots: Bots
     started_ms: int
     now_ms: Callable[[], int] = wall_clock_ms
     sessions: dict[Session, None] = field(default_factory=dict)

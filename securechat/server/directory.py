@@ -6,7 +6,7 @@ committed) and by sessions coming and going, never by a command's handler.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from securechat.protocol.names import fold
 from securechat.server.room import (
@@ -137,16 +137,21 @@ class Directory:
 
     def witnesses_of(self, user: User) -> list[User]:
         """Return who is told that a user goes: the others in rooms where that is told."""
-        rooms = (room for room in user.rooms.values() if self.is_leaving_told(room, user))
-        told = {peer: None for room in rooms for peer in room.present.values()}
-        told.pop(user, None)
-        return list(told)
+        return _others(user, (r for r in user.rooms.values() if self.is_leaving_told(r, user)))
 
     def peers_of(self, user: User) -> list[User]:
         """Return everybody who shares a room with a user, without the user."""
-        peers = {peer: None for room in user.rooms.values() for peer in room.present.values()}
-        peers.pop(user, None)
-        return list(peers)
+        return _others(user, user.rooms.values())
+
+
+def _others(user: User, rooms: Iterable[Room]) -> list[User]:
+    """Return everybody in any of these rooms, each once, without the user."""
+    # By the accounts' keys: their hashes are kept, those of users would be asked for in Python.
+    others: dict[str, User] = {}
+    for room in rooms:
+        others.update(room.present)
+    others.pop(user.key, None)
+    return list(others.values())
 
 
 def former_names(room: Room, name: str) -> tuple[str, ...]:

@@ -80,11 +80,9 @@ class Gate:
 
     async def _check_token(self, key: str, secret: str, address: str) -> Pass | None:
         started = trio.current_time()
-        account = await self._accounts.get(key)
-        if account is not None and not account.disabled:
-            token = await self._tokens.find(account, secret)
-            if token is not None:
-                return Pass(account, token)
+        found = await self._tokens.find(key, secret)
+        if found is not None and not found[0].disabled:
+            return Pass(*found)
         async with self.limits.attempt(key, address) as failed:
             failed()
             await trio.sleep_until(started + self._floor_seconds)
@@ -102,13 +100,15 @@ class Gate:
             await trio.lowlevel.checkpoint()
         while True:
             changes = self._changes
-            holds = known.token is None or await self._tokens.holds(known.token)
-            now = await self._accounts.get(known.account.key)
+            if known.token is not None:
+                now = await self._tokens.owner(known.token)
+            else:
+                now = await self._accounts.get(known.account.key)
             if changes == self._changes:
                 break
         if now is None or now.disabled or now.credential != known.account.credential:
             return None
-        return now if holds else None
+        return now
 
     def changed(self) -> None:
         """Have logins that are just being looked up looked up again."""

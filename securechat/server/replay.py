@@ -17,7 +17,6 @@ import trio
 from securechat.errors import StoreError
 from securechat.protocol.capabilities import CHATHISTORY, ZNC_PLAYBACK
 from securechat.protocol.names import conversation_with
-from securechat.server.bots import is_bot
 from securechat.server.context import Server
 from securechat.server.dialogs import partners_of
 from securechat.server.playback import Send, Shown, play, when_there_is_room
@@ -52,7 +51,6 @@ async def replay(server: Server, session: Session) -> None:
     end = server.delivery.position + 1
     with _before_all_else(session) as send:
         try:
-            session.user.bot = session.user.bot or await is_bot(server.store, session.user)
             if is_shown_unasked(session):
                 await _Replay(server, session, end, send).run()
         except StoreError as error:

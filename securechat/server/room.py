@@ -17,6 +17,7 @@ from securechat.protocol.modes import PREFIXES, USER_MODES, ChannelModes
 from securechat.protocol.names import fold
 from securechat.server.keep_limits import Keeping
 from securechat.server.pace import Pace
+from securechat.server.roll import Roll
 from securechat.store.accounts import ADMIN as ADMIN_ROLE
 from securechat.store.accounts import MODERATOR as MODERATOR_ROLE
 
@@ -182,6 +183,7 @@ class Room:
     invited: dict[str, Invitation] = field(default_factory=dict)
     by_shape: dict[int, dict[Session, None]] = field(default_factory=dict)
     announced: set[str] = field(default_factory=set)
+    roll: Roll = field(default_factory=Roll)
 
     def __post_init__(self) -> None:
         self.id = self.id or self.key
@@ -240,6 +242,7 @@ class Room:
             if member is None or member.account_id != user.account_id:
                 self.members[user.key] = Member(user.name, user.account_id, user.signed_on_ms)
             self.present[user.key] = user
+            self.roll.add(user, self.entry_of)
             user.rooms[self.key] = self
             if announced:
                 self.announced.add(user.key)
@@ -250,6 +253,7 @@ class Room:
         """Undo ``enter``."""
         if user.rooms.pop(self.key, None) is not None:
             del self.present[user.key]
+            self.roll.forget()
             self.announced.discard(user.key)
             for session in user.sessions:
                 self.detach(session)
@@ -290,6 +294,24 @@ class Room:
         own = self.rank_of(user.key)
         return max(own, RANKS["h"]) if user.moderates else own
 
+    def register(self, key: str, member: Member) -> None:
+        """Take note of a member who joined, present or not."""
+        self.members[key] = member
+        self.invited.pop(key, None)
+        self.roll.forget()
+
+    def change_role(self, key: str, letter: str, adding: bool) -> None:
+        """Give a member a role or take one; nothing where there is no such member."""
+        member = self.members.get(key)
+        if member is not None:
+            member.role = role_after(member.role, letter, adding)
+            self.roll.forget()
+
+    def entry_of(self, user: User, several: bool, whole: bool) -> str:
+        """Return what stands for a user in the list of names, as ``Roll.lines`` has it."""
+        name = user.source if whole else user.name
+        return f"{self.prefix_of(user.key, several=several)}{name}"
+
     def prefix_of(self, key: str, *, several: bool = False) -> str:
         """Return what stands before a member's name in lists: the highest role's sign, or all."""
         member = self.members.get(key)
@@ -297,6 +319,11 @@ class Room:
             return ""
         signs = "".join(PREFIXES[letter] for letter in PREFIXES if letter in member.role)
         return signs if several else signs[:1]
+
+
+def role_after(role: str, letter: str, adding: bool) -> str:
+    """Return a member's roles, the highest first, with one more or one less."""
+    return "".join(item for item in PREFIXES if (adding if item == letter else item in role))
 
 
 def member_key(room_id: str, account_key: str) -> str:

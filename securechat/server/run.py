@@ -17,6 +17,7 @@ import trio
 
 from securechat.config import Settings, limit
 from securechat.protocol.names import fold
+from securechat.server.bots import Bots
 from securechat.server.connection import serve_link, serve_wire
 from securechat.server.context import Server, wall_clock_ms
 from securechat.server.delivery import Delivery
@@ -71,6 +72,8 @@ async def make_server(
     await markers.load(store)
     metadata = Metadata(directory, settings)
     await metadata.load(store)
+    bots = Bots(store)
+    await bots.load()
     return Server(
         settings=settings,
         store=store,
@@ -104,6 +107,7 @@ async def make_server(
         records=records,
         markers=markers,
         metadata=metadata,
+        bots=bots,
         started_ms=now_ms(),
         now_ms=now_ms,
     )

@@ -45,7 +45,9 @@ def show_join(
 
     ``quiet``: to the user's own sessions alone.
     """
-    away = replace(event, msgid="", kind="AWAY", target="", text=user.away)
+    away = replace(event, msgid="", kind="AWAY", target="", text=user.away) if user.away else None
+    member = room.members.get(user.key)
+    has_role = member is not None and bool(member.role)
     wide = len(room.present) >= BUSY_OUTBOXES
     for shape, sessions in room.by_shape.items():
         data = render_join(event, shape, user.realname)
@@ -58,10 +60,12 @@ def show_join(
                 session.outbox.put_later(data)
             else:
                 session.outbox.put(data)
-            if session.user is not user:
+            if session.user is user:
+                continue
+            if has_role:
                 session.push(*role_line(session, room, user))
-                if user.away and session.enabled & AWAY_NOTIFY:
-                    session.outbox.put(render(away, shape))
+            if away is not None and session.enabled & AWAY_NOTIFY:
+                session.outbox.put(render(away, shape))
 
 
 def show_to(users: Sequence[User], event: Event) -> None:

@@ -15,7 +15,7 @@ from securechat.protocol.capabilities import (
     USERHOST_IN_NAMES,
 )
 from securechat.protocol.framing import LINE_BYTES_MAX
-from securechat.protocol.replies import in_lines
+from securechat.protocol.names import ACCOUNT_LENGTH_MAX
 from securechat.server.markers import marker_line
 
 if TYPE_CHECKING:
@@ -65,13 +65,15 @@ def names_lines(session: Session, room: Room) -> list[str]:
     nick, server = session.user.name, session.server_name
     symbol = "@" if "s" in room.modes.flags else "="
     head = f":{server} {replies.RPL_NAMREPLY.code} {nick} {symbol} {room.name} :"
-    several = bool(session.enabled & MULTI_PREFIX)
-    whole = session.enabled & USERHOST_IN_NAMES
-    names = (
-        f"{room.prefix_of(key, several=several)}{user.source if whole else user.name}"
-        for key, user in room.present.items()
+    # As if the nick were a long one: so the lines are the same for everybody.
+    width = LINE_BYTES_MAX - 2 - len(head.encode()) - (ACCOUNT_LENGTH_MAX - len(nick.encode()))
+    lines = room.roll.lines(
+        room.present.values(),
+        room.entry_of,
+        several=bool(session.enabled & MULTI_PREFIX),
+        whole=bool(session.enabled & USERHOST_IN_NAMES),
+        width=width,
     )
-    lines = in_lines(names, LINE_BYTES_MAX - 2 - len(head.encode()))
     return [
         *(head + line for line in lines),
         replies.RPL_ENDOFNAMES(room.name).line(server, nick),

@@ -30,6 +30,7 @@ from securechat.protocol.names import ACCOUNT_LENGTH_MAX, CHANNEL_BYTES_MAX
 from securechat.protocol.replies import Reply, in_lines
 from securechat.server.context import Server
 from securechat.server.session import Session
+from securechat.store.accounts import ADMIN
 
 USERNAME_LENGTH_MAX = 18
 REALNAME_BYTES_MAX = 100
@@ -135,13 +136,13 @@ def lusers(server: Server, session: Session) -> list[Reply]:
     """Return how many people, administrators and channels there are, as far as one may know."""
     users = server.directory.users.values()
     total, most = len(users), server.users_most
-    invisible = sum(user.invisible for user in users)
+    invisible = len([user for user in users if user.invisible])
     rooms = sum(server.visible(session, room) for room in server.directory.rooms.values())
     return [
         replies.RPL_LUSERCLIENT(
             text=f"There are {total} users and {invisible} invisible on 1 servers"
         ),
-        replies.RPL_LUSEROP(str(sum(user.admin for user in users))),
+        replies.RPL_LUSEROP(str(len([user for user in users if user.account_role == ADMIN]))),
         replies.RPL_LUSERUNKNOWN(str(server.addresses.waiting)),
         replies.RPL_LUSERCHANNELS(str(rooms)),
         replies.RPL_LUSERME(text=f"I have {total} clients and 0 servers"),

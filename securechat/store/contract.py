@@ -251,6 +251,10 @@ class Store(Protocol):
         """Return one record, or ``None`` when it never was or is removed."""
         ...
 
+    async def get_all(self, wanted: Sequence[tuple[str, str]]) -> Sequence[Record | None]:
+        """Return the records with these kinds and keys, as ``get`` does, in the order asked for."""
+        ...
+
     async def scan(
         self,
         kind: str,

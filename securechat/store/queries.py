@@ -290,6 +290,13 @@ def get(connection: sqlite3.Connection, kind: str, key: str) -> Record | None:
     return _record(row) if row is not None else None
 
 
+def get_all(
+    connection: sqlite3.Connection, wanted: Sequence[tuple[str, str]]
+) -> list[Record | None]:
+    """Return for each kind and key the record that is present, or ``None``."""
+    return [get(connection, kind, key) for kind, key in wanted]
+
+
 def scan(
     connection: sqlite3.Connection,
     kind: str,

@@ -26,6 +26,7 @@ from securechat.errors import StoreUnavailable
 from securechat.store import counting, database, pruning, queries
 from securechat.store.contract import Change, Entry, Record, Stored
 from securechat.store.feed import PAGE_EVENTS_MAX, Feed, Recent
+from securechat.store.rounds import Rounds
 from securechat.store.runner import Runner, in_threads
 from securechat.store.search import SEARCHES_AT_ONCE, SearchIndex
 
@@ -86,6 +87,7 @@ class SQLiteStore:
         self._watch_turn = trio.Lock()
         self._idle_readers = readers
         self._reader_free = trio.Semaphore(len(readers))
+        self._records = Rounds(self._read_records)
         self._recent = Recent(tail)
         self.search_index = SearchIndex(
             folder, runner, self._recent, read=self._read, write=self._write
@@ -216,7 +218,14 @@ class SQLiteStore:
     # --- the records --------------------------------------------------------------------------
 
     async def get(self, kind: str, key: str) -> Record | None:
-        return await self._read(lambda db: queries.get(db, kind, key))
+        (record,) = await self._records.get([(kind, key)])
+        return record
+
+    async def get_all(self, wanted: Sequence[tuple[str, str]]) -> Sequence[Record | None]:
+        return await self._records.get(wanted)
+
+    async def _read_records(self, wanted: Sequence[tuple[str, str]]) -> Sequence[Record | None]:
+        return await self._read(lambda db: queries.get_all(db, wanted))
 
     async def scan(
         self,

@@ -84,16 +84,22 @@ class Tokens:
         self._store = store
         self._now_ms = now_ms
 
-    async def find(self, account: Account, secret: str) -> Token | None:
-        """Return the account's token that this is, ``None`` where it has none such."""
-        record = await self._store.get(KIND, _key(account.key, secret))
-        token = token_of(record) if record is not None else None
-        return token if token is not None and token.account_id == account.id else None
+    async def find(self, account_key: str, secret: str) -> tuple[Account, Token] | None:
+        """Return an account and that one of its tokens that this is; ``None`` without either."""
+        return await self._account_with(account_key, _key(account_key, secret))
 
-    async def holds(self, token: Token) -> bool:
-        """Tell whether a token is still there."""
-        record = await self._store.get(KIND, token.key)
-        return record is not None and token_of(record) == token
+    async def owner(self, token: Token) -> Account | None:
+        """Return a token's account as it is now; ``None`` where either is there no more."""
+        found = await self._account_with(token.account_key, token.key)
+        return found[0] if found is not None and found[1] == token else None
+
+    async def _account_with(self, account_key: str, key: str) -> tuple[Account, Token] | None:
+        records = await self._store.get_all([(ACCOUNT_KIND, account_key), (KIND, key)])
+        account = account_of(records[0]) if records[0] is not None else None
+        token = token_of(records[1]) if records[1] is not None else None
+        if account is None or token is None or token.account_id != account.id:
+            return None
+        return account, token
 
     async def of(self, account_key: str, account_id: str) -> list[Token]:
         """Return an account's tokens, the oldest first, with their last use."""

@@ -12,8 +12,8 @@ import trio
 from click.testing import CliRunner, Result
 
 from securechat.cli.users import main
+from securechat.protocol.names import fold
 from securechat.protocol.tokens import is_token
-from securechat.store.accounts import Accounts
 from securechat.store.passwords import PROFILES, Profile
 from securechat.store.sqlite import open_store
 from securechat.store.tokens import Tokens
@@ -50,10 +50,10 @@ def use(folder: Path, name: str, secret: str) -> bool:
     async def work() -> bool:
         async with open_store(folder) as store:
             tokens = Tokens(store)
-            token = await tokens.find(await Accounts(store).named(name), secret)
-            if token is not None:
-                await store.put([tokens.used(token)])
-            return token is not None
+            found = await tokens.find(fold(name), secret)
+            if found is not None:
+                await store.put([tokens.used(found[1])])
+            return found is not None
 
     return trio.run(work)
 

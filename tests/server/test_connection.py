@@ -535,29 +535,13 @@ async def test_a_change_while_a_labeled_login_is_answered_is_not_missed(
 
 
 @pytest.mark.parametrize("by", ["SASL", "PASS"])
-@pytest.mark.parametrize("kind", ["account", "token"])
 async def test_a_right_token_is_never_called_wrong_because_the_store_fails(
-    folder: Path, autojump_clock: MockClock, kind: str, by: str
+    folder: Path, autojump_clock: MockClock, by: str
 ) -> None:
     """A client forgets a token that is refused (904, 464): so that must mean that it is wrong."""
-
-    class Partly(Between):
-        failing = ""
-
-        async def get(self, kind: str, key: str) -> Record | None:
-            if kind == self.failing:
-                raise StoreUnavailable("the disk is gone")
-            return await super().get(kind, key)
-
-    stores: list[Partly] = []
-
-    def between(store: SQLiteStore) -> Partly:
-        stores.append(Partly(store))
-        return stores[0]
-
-    async with open_house(folder, between=between) as house:
+    async with shaky_house(folder) as (house, between):
         _, secret = await Tokens(house.store).add("alice", "phone", by="alice")
-        stores[0].failing = kind
+        between.broken["get"] = StoreUnavailable("the disk is gone")
         if by == "SASL":
             person = await house.start_login("alice", password=secret)
         else:
@@ -566,7 +550,7 @@ async def test_a_right_token_is_never_called_wrong_because_the_store_fails(
         lines = await person.rest()
         assert lines[-1] == ("ERROR :Closing link: Logging in is not possible now, try again later")
         assert not [line for line in lines if " 904 " in line or " 464 " in line]
-        stores[0].failing = ""
+        between.broken.clear()
         await house.login("alice", password=secret)
 
 

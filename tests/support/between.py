@@ -145,6 +145,10 @@ class Between:
         await self._pass("get")
         return await self.store.get(kind, key)
 
+    async def get_all(self, wanted: Sequence[tuple[str, str]]) -> Sequence[Record | None]:
+        await self._pass("get")
+        return await self.store.get_all(wanted)
+
     async def scan(
         self,
         kind: str,

@@ -31,8 +31,6 @@ from securechat.protocol.modes import (
 )
 from securechat.protocol.names import fold, is_channel
 from securechat.protocol.replies import Numeric, Reply, fail
-from securechat.server.bots import note_bot
-from securechat.server.channel_events import role_after
 from securechat.server.commands.auditing import acted
 from securechat.server.commands.base import Command, Refused
 from securechat.server.commands.rooms import alone_in, known_room, may_act_on
@@ -44,6 +42,7 @@ from securechat.server.room import (
     Member,
     Room,
     member_key,
+    role_after,
 )
 from securechat.server.session import Session
 from securechat.server.showing import put, seen
@@ -302,7 +301,7 @@ async def _user_mode(server: Server, session: Session, message: Message) -> None
             unknown = True
     if any(change.letter == "B" for change in done):
         try:
-            await note_bot(server.store, user, user.bot)
+            await server.bots.note(user, user.bot)
         except StoreError as error:
             log.warning("bot not noted", account=user.key, reason=str(error))
             text = "It holds now, but could not be stored for your next login"
