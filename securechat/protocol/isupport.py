@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from functools import lru_cache
 
 from securechat.protocol.capabilities import BATCH, EXTENDED_ISUPPORT
 from securechat.protocol.replies import RPL_ISUPPORT
@@ -20,10 +21,7 @@ def isupport_lines(tokens: Sequence[str], server: str, nick: str, enabled: int) 
 
     ``tokens`` are ``NAME`` or ``NAME=value``.
     """
-    lines = [
-        RPL_ISUPPORT(*tokens[start : start + _TOKENS_PER_LINE]).line(server, nick)
-        for start in range(0, len(tokens), _TOKENS_PER_LINE)
-    ]
+    lines = [f"{before} {nick} {behind}" for before, behind in _halves(tuple(tokens), server)]
     wanted = EXTENDED_ISUPPORT | BATCH
     if enabled & wanted != wanted:
         return lines
@@ -33,3 +31,14 @@ def isupport_lines(tokens: Sequence[str], server: str, nick: str, enabled: int) 
         *(f"@batch={batch} {line}" for line in lines),
         f":{server} BATCH -{batch}",
     ]
+
+
+@lru_cache(maxsize=8)
+def _halves(tokens: tuple[str, ...], server: str) -> list[tuple[str, str]]:
+    """Return what stands in each line before and behind the nick: the same for everybody."""
+    lines = [
+        RPL_ISUPPORT(*tokens[start : start + _TOKENS_PER_LINE]).line(server, "*")
+        for start in range(0, len(tokens), _TOKENS_PER_LINE)
+    ]
+    halves = [line.partition(" * ") for line in lines]
+    return [(before, behind) for before, _, behind in halves]

@@ -292,7 +292,7 @@ async def _run_session(
             link,
             server.flusher,
             limit=settings.outbox_bytes_max,
-            park=lambda: nursery.start_soon(outbox.drain),
+            park=nursery.start_soon,
             on_overflow=lambda: end("Too much waits to be sent to you"),
             on_lost=lambda: end("Connection lost"),
         )

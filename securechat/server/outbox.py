@@ -17,7 +17,7 @@ What it promises:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 import trio
@@ -29,6 +29,8 @@ from securechat.transport.base import Link
 LATER_SECONDS = 0.1
 # So many recipients make a flush wide.
 BUSY_OUTBOXES = 64
+Drain = Callable[[], Awaitable[None]]
+
 # How many sends the flusher makes before it lets other tasks have a turn.
 _SENDS_PER_TURN = 256
 
@@ -136,7 +138,7 @@ class Outbox:
         flusher: Flusher,
         *,
         limit: int,
-        park: Callable[[], None],
+        park: Callable[[Drain], object],
         on_overflow: Callable[[], None],
         on_lost: Callable[[], None],
     ) -> None:
@@ -291,7 +293,7 @@ class Outbox:
                 self._progressed()
         else:
             self._parked = True
-            self._park()
+            self._park(self.drain)
 
     async def drain(self) -> None:
         """Wait until the socket has taken what was parked, and go on sending.
@@ -366,5 +368,5 @@ class Outbox:
         self._progressed()
 
 
-def _stay() -> None:
+def _stay(_drain: Drain) -> None:
     """Stand in for ``park`` where the draining task is already running."""

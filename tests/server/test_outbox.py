@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -96,9 +96,9 @@ async def rig(limit: int = 0, room: int | None = None) -> AsyncIterator[Rig]:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(flusher.run)
 
-        def park() -> None:
+        def park(drain: Callable[[], Awaitable[None]]) -> None:
             events.append("park")
-            nursery.start_soon(outbox.drain)
+            nursery.start_soon(drain)
 
         outbox = Outbox(
             link,
@@ -131,7 +131,7 @@ async def test_one_flusher_sends_once_for_each_of_many() -> None:
     flusher = Flusher()
     turns = 0
 
-    def unexpected() -> None:
+    def unexpected(*_drain: object) -> None:
         raise AssertionError
 
     outboxes = [
@@ -415,7 +415,7 @@ async def test_flush_now_sends_without_a_tick(waiting: int) -> None:
     """For the end of a shutdown, when no further tick may come."""
     link, flusher = FakeLink(), Flusher()
 
-    def unexpected() -> None:
+    def unexpected(*_drain: object) -> None:
         raise AssertionError
 
     outbox = Outbox(
@@ -474,7 +474,7 @@ async def test_held_puts_count_and_are_dropped_at_the_end() -> None:
         assert it.link.arrived == b""
 
 
-def never() -> None:
+def never(*_drain: object) -> None:
     pytest.fail("this must not be called")
 
 
