@@ -1,4 +1,4 @@
-"""What a session holds is freed when it ends: ``securechat-server`` has the collector run seldom."""
+"""What a session holds is freed when it ends: the server has the collector run seldom."""
 
 from __future__ import annotations
 

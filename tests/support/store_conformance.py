@@ -464,6 +464,15 @@ class TestRecords:
             assert await store.get("account", "Alice") is None
             assert await store.get("other", "alice") is None
 
+    async def test_get_all_answers_in_the_order_asked_for(
+        self, store_factory: StoreFactory
+    ) -> None:
+        async with store_factory() as store:
+            one, two = await store.put([Change("k", "a", {"n": 1}), Change("other", "a", {"n": 2})])
+            wanted = [("other", "a"), ("k", "none"), ("k", "a"), ("k", "a")]
+            assert list(await store.get_all(wanted)) == [two, None, one, one]
+            assert list(await store.get_all([])) == []
+
     async def test_put_of_nothing(self, store_factory: StoreFactory) -> None:
         async with store_factory() as store:
             assert await store.put([]) == []
