@@ -248,6 +248,23 @@ async def test_a_join_from_one_session_reaches_a_session_that_is_just_arriving(
         assert await phone.sync() == expected
 
 
+async def test_a_bot_that_comes_again_is_one_from_its_join_on(
+    folder: Path, autojump_clock: MockClock
+) -> None:
+    """IRCv3 bot-mode: what a bot sends has the tag ``bot``; here also after a restart."""
+    for restarted in (False, True):
+        async with open_house(folder) as house:
+            bob = await house.login("bob", "message-tags")
+            if not restarted:
+                alice = await house.login("alice")
+                await alice.ask("MODE alice +B")
+                await alice.send("QUIT")
+                await alice.rest()
+            await house.login("alice")
+            joins = [line for line in await bob.sync() if " JOIN #lobby" in line]
+            assert "bot" in parse(joins[-1]).tags
+
+
 async def test_an_account_made_anew_inherits_no_channels(
     folder: Path, autojump_clock: MockClock
 ) -> None:
