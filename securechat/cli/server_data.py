@@ -11,7 +11,7 @@ import click
 from securechat.cli.common import console, say
 from securechat.config import Settings
 from securechat.errors import UserError
-from securechat.server.room import (
+from securechat.server.rooms.room import (
     CHANNEL_RECORD,
     INVITATION_RECORD,
     MEMBER_RECORD,

@@ -28,13 +28,13 @@ from securechat.protocol.framing import LINE_BYTES_MAX, BadLine, LineBuffer, tru
 from securechat.protocol.message import parse
 from securechat.protocol.registration import Effect, Registration
 from securechat.server import arrivals
+from securechat.server.access.gate import Pass
+from securechat.server.access.limits import Bucket, Budgets
 from securechat.server.commands.table import bad_line, dispatch
 from securechat.server.context import Server, multiline_limits
-from securechat.server.gate import Pass
-from securechat.server.labels import label_of, labeled
-from securechat.server.limits import Bucket, Budgets
-from securechat.server.outbox import Outbox
-from securechat.server.session import Session
+from securechat.server.sessions.labels import label_of, labeled
+from securechat.server.sessions.outbox import Outbox
+from securechat.server.sessions.session import Session
 from securechat.server.welcome import isupport_tokens
 from securechat.store.accounts import Account
 from securechat.transport.base import Link, Wire

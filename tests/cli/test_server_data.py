@@ -15,7 +15,7 @@ from support.store_conformance import entries
 from securechat.cli import server_data
 from securechat.cli.server import main
 from securechat.config import SETTINGS
-from securechat.server.room import (
+from securechat.server.rooms.room import (
     CHANNEL_RECORD,
     INVITATION_RECORD,
     MEMBER_RECORD,

@@ -13,7 +13,7 @@ from support.house import House, open_house
 from trio.testing import MockClock
 
 from securechat.errors import StoreRefused, StoreUnavailable
-from securechat.server.limits import NEW_CONNECTIONS_WINDOW_SECONDS
+from securechat.server.access.limits import NEW_CONNECTIONS_WINDOW_SECONDS
 from securechat.server.watchers import (
     ANNOUNCEMENT_RECORD,
     AUDIT_PORTION,

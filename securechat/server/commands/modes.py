@@ -31,13 +31,14 @@ from securechat.protocol.modes import (
 )
 from securechat.protocol.names import fold, is_channel
 from securechat.protocol.replies import Numeric, Reply, fail
-from securechat.server.bots import note_bot
-from securechat.server.channel_events import role_after
 from securechat.server.commands.auditing import acted
 from securechat.server.commands.base import Command, Refused
 from securechat.server.commands.rooms import alone_in, known_room, may_act_on
 from securechat.server.context import Server
-from securechat.server.room import (
+from securechat.server.fanout.channel_events import role_after
+from securechat.server.fanout.showing import put, seen
+from securechat.server.rooms.bots import note_bot
+from securechat.server.rooms.room import (
     CHANNEL_RECORD,
     MEMBER_RECORD,
     RANKS,
@@ -45,8 +46,7 @@ from securechat.server.room import (
     Room,
     member_key,
 )
-from securechat.server.session import Session
-from securechat.server.showing import put, seen
+from securechat.server.sessions.session import Session
 from securechat.store.contract import Change
 
 log = structlog.get_logger(__name__)

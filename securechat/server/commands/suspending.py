@@ -18,7 +18,7 @@ from securechat.server.commands.auditing import entry_lines, not_stored, tell
 from securechat.server.commands.base import Command, Refused
 from securechat.server.commands.operators import require_admin
 from securechat.server.context import Server
-from securechat.server.session import Session
+from securechat.server.sessions.session import Session
 from securechat.store.accounts import MEMBER, Account, Accounts
 from securechat.store.audit import audit_page
 

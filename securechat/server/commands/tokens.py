@@ -16,9 +16,9 @@ from securechat.protocol.replies import fail
 from securechat.server.commands.auditing import not_stored
 from securechat.server.commands.base import Command, Refused, send_at_length
 from securechat.server.context import Server
-from securechat.server.rendering import server_time
-from securechat.server.session import Session
-from securechat.server.uses import end_device
+from securechat.server.persistence.uses import end_device
+from securechat.server.sessions.rendering import server_time
+from securechat.server.sessions.session import Session
 from securechat.store.tokens import AccountChanged, BadTokenName, TooManyTokens
 
 

@@ -13,8 +13,8 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from securechat.errors import StoreRefused
 from securechat.protocol.message import parse
-from securechat.server.directory import Directory
-from securechat.server.room import Invitation, Room
+from securechat.server.rooms.directory import Directory
+from securechat.server.rooms.room import Invitation, Room
 from securechat.store.accounts import NewAccount
 from securechat.store.contract import Change
 
