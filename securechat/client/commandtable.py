@@ -1,8 +1,8 @@
 """The commands of both interfaces: one table of their names, what follows them, and help. Pure.
 
-The line mode does the rows that :data:`securechat.client.commands.ACTIONS` names; the full-screen
-client does all of them. A row with a ``wire`` is passed to the server under that name, in a line
-whose parameters are what was typed.
+The line mode does the rows that :data:`securechat.client.lineclient.commands.ACTIONS` names; the
+full-screen client does all of them. A row with a ``wire`` is passed to the server under that name,
+in a line whose parameters are what was typed.
 """
 
 from __future__ import annotations

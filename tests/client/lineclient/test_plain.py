@@ -16,7 +16,7 @@ from trio.testing import MockClock
 
 from securechat.client.connection import connect
 from securechat.client.errors import JoinRefused
-from securechat.client.plain import LineMode, Options
+from securechat.client.lineclient.plain import LineMode, Options
 
 PASSWORD = "wonderland-rabbit"
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)

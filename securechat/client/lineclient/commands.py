@@ -12,7 +12,7 @@ from securechat.errors import UserError
 from securechat.protocol.names import CHANNEL_BYTES_MAX, fold, is_channel_name
 
 if TYPE_CHECKING:
-    from securechat.client.plain import LineMode
+    from securechat.client.lineclient.plain import LineMode
 
 _HELP = """\
 Type a line to say it. Tab completes names and commands, the arrow keys bring back old lines.

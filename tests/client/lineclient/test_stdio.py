@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import trio
 
-from securechat.client import stdio
-from securechat.client.stdio import StdStreams, read_first_line
+from securechat.client.lineclient import stdio
+from securechat.client.lineclient.stdio import StdStreams, read_first_line
 from securechat.errors import UserError
 
 
