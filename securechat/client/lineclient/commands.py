@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import trio
 
-from securechat.client.commandtable import ROWS
-from securechat.errors import UserError
-from securechat.protocol.names import CHANNEL_BYTES_MAX, fold, is_channel_name
+from securechat.client.commandtable import ROWS, Wrong, as_channel
+from securechat.protocol.names import fold
 
 if TYPE_CHECKING:
     from securechat.client.lineclient.plain import LineMode
@@ -18,10 +17,6 @@ _HELP = """\
 Type a line to say it. Tab completes names and commands, the arrow keys bring back old lines.
 {commands}
 To say something that begins with a slash, double it: //like this."""
-
-
-class Wrong(UserError):
-    """A command that cannot be done; the text says what to type instead."""
 
 
 class Quit(Exception):
@@ -96,20 +91,6 @@ async def _help(mode: LineMode, rest: str, nursery: trio.Nursery) -> None:
 
 async def _leave(mode: LineMode, rest: str, nursery: trio.Nursery) -> None:
     raise Quit(rest)
-
-
-def as_channel(name: str) -> str:
-    """Return a channel's name with the ``#`` that a shell, or haste, may have left out.
-
-    Raises ``Wrong`` where no channel can have that name: a server may not answer a JOIN of it.
-    """
-    channel = name if name.startswith("#") else f"#{name}"
-    if not is_channel_name(channel):
-        raise Wrong(
-            f"{name!r} cannot be a channel's name: it has no spaces or commas, "
-            f"and at most {CHANNEL_BYTES_MAX} bytes."
-        )
-    return channel
 
 
 class Command(NamedTuple):

@@ -17,11 +17,12 @@ from typing import Protocol
 import trio
 
 from securechat.client import events
+from securechat.client.commandtable import Wrong
 from securechat.client.connection import Client
 from securechat.client.errors import NotSent
 from securechat.client.events import Event
 from securechat.client.groups import unwrapped
-from securechat.client.lineclient.commands import COMMANDS, Quit, Wrong
+from securechat.client.lineclient.commands import COMMANDS, Quit
 from securechat.client.lines import as_json, as_text, visible
 from securechat.errors import SecureChatError
 from securechat.protocol.names import fold
