@@ -28,7 +28,7 @@ from benchmarks.measure import peak_bytes, percentile
 from benchmarks.process import ServerFailed
 from securechat.store.contract import Entry, Event, Stored
 from securechat.store.database import FILE_NAME as JOURNAL_NAME
-from securechat.store.search_index import FILE_NAME as INDEX_NAME
+from securechat.store.search.index import FILE_NAME as INDEX_NAME
 from securechat.store.sqlite import SQLiteStore, open_store
 
 PAGE = 100

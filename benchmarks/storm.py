@@ -36,10 +36,10 @@ from benchmarks.measure import (
 from benchmarks.plan import LoadPlan, Phase
 from benchmarks.process import ServerFailed, free_port, running, tail, wait_for_port
 from benchmarks.servers import CHANNEL, Securechat
-from securechat.store.accounts import Accounts, NewAccount
-from securechat.store.passwords import FAST, STANDARD, Hasher
+from securechat.store.credentials.accounts import Accounts, NewAccount
+from securechat.store.credentials.passwords import FAST, STANDARD, Hasher
+from securechat.store.credentials.tokens import Tokens
 from securechat.store.sqlite import open_store
-from securechat.store.tokens import Tokens
 
 HANDSHAKES, TOKENS, PASSWORDS = WAVES = ("handshakes", "tokens", "passwords")
 

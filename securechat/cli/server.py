@@ -36,8 +36,8 @@ from securechat.server.console import banner, open_signals, read_console, watch_
 from securechat.server.context import Server
 from securechat.server.run import make_server, open_listeners, running
 from securechat.server.watchers import ANNOUNCEMENT_RECORD, announce
-from securechat.store.accounts import Accounts
 from securechat.store.contract import Change, Store
+from securechat.store.credentials.accounts import Accounts
 from securechat.store.database import prepare_file
 from securechat.store.lock import sole_server
 from securechat.store.pruning import make_shrinkable

@@ -19,10 +19,11 @@ from securechat.server.rooms.room import (
     Member,
     Room,
 )
-from securechat.store import accounts, audit
+from securechat.store import audit
 from securechat.store.checking import Parser, counts, faults
 from securechat.store.contract import Record
 from securechat.store.copying import Progress, back_up, no_progress, restore
+from securechat.store.credentials import accounts
 
 _FILE = click.Path(path_type=Path)
 _data = click.option("--data", type=_FILE, help="Folder of accounts and history.")

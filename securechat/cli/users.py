@@ -20,7 +20,7 @@ from securechat.cli.common import ProgramGroup, print_table, say
 from securechat.cli.users_csv import export_text, import_accounts, write_private
 from securechat.cli.users_data import DataFolder, long, short, utc
 from securechat.errors import UserError
-from securechat.store.accounts import (
+from securechat.store.credentials.accounts import (
     ADMIN,
     MEMBER,
     MODERATOR,
@@ -29,13 +29,13 @@ from securechat.store.accounts import (
     NewAccount,
     check_name,
 )
-from securechat.store.password_rules import (
+from securechat.store.credentials.password_rules import (
     LENGTH_MIN,
     UnusablePassword,
     check_password,
     generate,
 )
-from securechat.store.passwords import PROFILES, Hasher
+from securechat.store.credentials.passwords import PROFILES, Hasher
 
 Command = Callable[..., None]
 

@@ -11,8 +11,8 @@ import click
 from securechat.cli.common import print_table, say
 from securechat.cli.users_data import DataFolder, long, operator, utc
 from securechat.protocol.durations import format_duration, parse_duration
-from securechat.store.accounts import ROLES
 from securechat.store.audit import AuditEntry, audit_page
+from securechat.store.credentials.accounts import ROLES
 
 REASON_BYTES_MAX = 200
 AUDIT_LIMIT = 1000

@@ -25,7 +25,7 @@ from securechat.server.rooms.room import User
 from securechat.server.sessions.rendering import render_join
 from securechat.server.sessions.session import Session
 from securechat.server.welcome import REALNAME_BYTES_MAX, USERNAME_LENGTH_MAX, welcome
-from securechat.store.accounts import Account
+from securechat.store.credentials.accounts import Account
 
 _NOT_IN_USERNAMES = re.compile(r"[^A-Za-z0-9._-]")
 

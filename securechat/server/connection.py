@@ -36,7 +36,7 @@ from securechat.server.sessions.labels import label_of, labeled
 from securechat.server.sessions.outbox import Outbox
 from securechat.server.sessions.session import Session
 from securechat.server.welcome import isupport_tokens
-from securechat.store.accounts import Account
+from securechat.store.credentials.accounts import Account
 from securechat.transport.base import Link, Wire
 from securechat.transport.tls import TLSLink
 

@@ -27,7 +27,7 @@ from securechat.server.rooms.whowas import Whowas
 from securechat.server.sessions.outbox import Flusher
 from securechat.server.sessions.session import Session
 from securechat.store.contract import Store
-from securechat.store.tokens import Tokens
+from securechat.store.credentials.tokens import Tokens
 
 
 def wall_clock_ms() -> int:

@@ -41,10 +41,10 @@ from securechat.server.watchers import (
     watch_expiry,
     watch_silence,
 )
-from securechat.store.accounts import Accounts
 from securechat.store.contract import Change, Store
-from securechat.store.passwords import Hasher, profile_named
-from securechat.store.tokens import Tokens
+from securechat.store.credentials.accounts import Accounts
+from securechat.store.credentials.passwords import Hasher, profile_named
+from securechat.store.credentials.tokens import Tokens
 from securechat.transport.base import Link, Wire
 from securechat.transport.sockets import listen, serve
 

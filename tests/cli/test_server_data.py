@@ -24,8 +24,8 @@ from securechat.server.rooms.room import (
     Room,
     member_key,
 )
-from securechat.store.accounts import Accounts, NewAccount
 from securechat.store.contract import Change
+from securechat.store.credentials.accounts import Accounts, NewAccount
 from securechat.store.database import FILE_NAME
 from securechat.store.lock import sole_server
 from securechat.store.runner import inline

@@ -22,8 +22,8 @@ import trio
 from click.testing import CliRunner, Result
 
 from securechat.cli.users import main
-from securechat.store.accounts import Account, Accounts
-from securechat.store.passwords import PROFILES, Profile
+from securechat.store.credentials.accounts import Account, Accounts
+from securechat.store.credentials.passwords import PROFILES, Profile
 from securechat.store.sqlite import open_store
 
 PASSWORD = "my cat sits on the mat"

@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 
 from securechat.cli import users_csv, users_data
 from securechat.cli.users import main
-from securechat.store.passwords import PROFILES, Profile
+from securechat.store.credentials.passwords import PROFILES, Profile
 
 PASSWORD = "my cat sits on the mat"
 HASH = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0$aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNo"

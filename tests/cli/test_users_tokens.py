@@ -13,10 +13,10 @@ from click.testing import CliRunner, Result
 
 from securechat.cli.users import main
 from securechat.protocol.tokens import is_token
-from securechat.store.accounts import Accounts
-from securechat.store.passwords import PROFILES, Profile
+from securechat.store.credentials.accounts import Accounts
+from securechat.store.credentials.passwords import PROFILES, Profile
+from securechat.store.credentials.tokens import Tokens
 from securechat.store.sqlite import open_store
-from securechat.store.tokens import Tokens
 
 PASSWORD = "my cat sits on the mat"
 Users = Callable[..., Result]

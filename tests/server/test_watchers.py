@@ -20,9 +20,9 @@ from securechat.server.watchers import (
     AUDIT_SECONDS,
     announce,
 )
-from securechat.store.accounts import Accounts
 from securechat.store.audit import AuditEntry, audit_page, audited
 from securechat.store.contract import Change
+from securechat.store.credentials.accounts import Accounts
 
 Act = Callable[[Accounts], Awaitable[object]]
 

@@ -10,7 +10,7 @@ from support.person import user
 from support.system import NO_FLOOD_LIMIT, PASSWORD, Home, Server, authority, run_program
 from support.system import running_server as running
 
-from securechat.store.search_check import disagreements
+from securechat.store.search.check import disagreements
 
 
 @pytest.fixture

@@ -22,9 +22,9 @@ from securechat.protocol.names import fold
 from securechat.protocol.sasl import Credentials
 from securechat.protocol.tokens import is_token
 from securechat.server.access.limits import LoginLimits
-from securechat.store.accounts import Account, Accounts
-from securechat.store.passwords import Hasher
-from securechat.store.tokens import Token, Tokens
+from securechat.store.credentials.accounts import Account, Accounts
+from securechat.store.credentials.passwords import Hasher
+from securechat.store.credentials.tokens import Token, Tokens
 
 log = structlog.get_logger(__name__)
 

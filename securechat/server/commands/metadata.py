@@ -34,8 +34,8 @@ from securechat.server.persistence.metadata import (
 )
 from securechat.server.rooms.room import RANKS, Room
 from securechat.server.sessions.session import LINES_AT_ONCE, Session
-from securechat.store.accounts import ADMIN
 from securechat.store.contract import Change
+from securechat.store.credentials.accounts import ADMIN
 
 # What fits beside the longest server name and nick.
 _ROOM = 400

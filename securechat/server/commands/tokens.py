@@ -19,7 +19,7 @@ from securechat.server.context import Server
 from securechat.server.persistence.uses import end_device
 from securechat.server.sessions.rendering import server_time
 from securechat.server.sessions.session import Session
-from securechat.store.tokens import AccountChanged, BadTokenName, TooManyTokens
+from securechat.store.credentials.tokens import AccountChanged, BadTokenName, TooManyTokens
 
 
 async def token(server: Server, session: Session, message: Message) -> None:

@@ -14,9 +14,9 @@ import structlog
 import trio
 
 from securechat.errors import StoreError
-from securechat.store.accounts import Account, Accounts
 from securechat.store.contract import Change, Store
-from securechat.store.tokens import Token, Tokens
+from securechat.store.credentials.accounts import Account, Accounts
+from securechat.store.credentials.tokens import Token, Tokens
 
 if TYPE_CHECKING:
     from securechat.server.context import Server

@@ -17,8 +17,8 @@ from securechat.protocol.modes import PREFIXES, USER_MODES, ChannelModes
 from securechat.protocol.names import fold
 from securechat.server.access.pace import Pace
 from securechat.server.rooms.keep_limits import Keeping
-from securechat.store.accounts import ADMIN as ADMIN_ROLE
-from securechat.store.accounts import MODERATOR as MODERATOR_ROLE
+from securechat.store.credentials.accounts import ADMIN as ADMIN_ROLE
+from securechat.store.credentials.accounts import MODERATOR as MODERATOR_ROLE
 
 if TYPE_CHECKING:
     from securechat.server.sessions.session import Session

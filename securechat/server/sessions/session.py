@@ -27,7 +27,7 @@ from securechat.server.sessions.labels import in_order, labeled
 from securechat.server.sessions.outbox import Outbox
 from securechat.server.sessions.rendering import shape_of
 from securechat.store.contract import Event
-from securechat.store.tokens import Token
+from securechat.store.credentials.tokens import Token
 
 if TYPE_CHECKING:
     from securechat.server.persistence.devices import Mark

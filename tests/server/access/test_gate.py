@@ -17,11 +17,11 @@ from securechat.errors import StoreRefused
 from securechat.protocol.sasl import Credentials
 from securechat.server.access.gate import Gate
 from securechat.server.access.limits import LoginLimits
-from securechat.store.accounts import Accounts, NewAccount
-from securechat.store.passwords import Hasher, Profile, Verdict
+from securechat.store.credentials.accounts import Accounts, NewAccount
+from securechat.store.credentials.passwords import Hasher, Profile, Verdict
+from securechat.store.credentials.tokens import Tokens
 from securechat.store.runner import inline
 from securechat.store.sqlite import open_store
-from securechat.store.tokens import Tokens
 
 PASSWORD = "the right one, and long"
 

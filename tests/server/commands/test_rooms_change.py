@@ -15,8 +15,8 @@ from securechat.errors import StoreRefused
 from securechat.protocol.message import parse
 from securechat.server.rooms.directory import Directory
 from securechat.server.rooms.room import Invitation, Room
-from securechat.store.accounts import NewAccount
 from securechat.store.contract import Change
+from securechat.store.credentials.accounts import NewAccount
 
 NAMES = ("alice", "bob", "carol", "dave")
 

@@ -17,8 +17,8 @@ from securechat.protocol.message import Message, parse
 from securechat.server.commands import history
 from securechat.server.history import reading
 from securechat.server.sessions.rendering import server_time
-from securechat.store.accounts import Accounts, NewAccount
 from securechat.store.contract import Stored
+from securechat.store.credentials.accounts import Accounts, NewAccount
 
 CAPS = "batch draft/chathistory message-tags server-time"
 START_MS = 1_790_000_000_000

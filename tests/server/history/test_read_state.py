@@ -16,8 +16,8 @@ from securechat.errors import StoreUnavailable
 from securechat.protocol.capabilities import CAPABILITIES
 from securechat.server.history.read_state import UNREAD_MAX
 from securechat.server.persistence.markers import MARKER_RECORD
-from securechat.store.accounts import NewAccount
 from securechat.store.contract import Change, Entry, Event, Record
+from securechat.store.credentials.accounts import NewAccount
 
 SERVER = ":securechat.internal"
 READ = f"{SERVER} MARKREAD #lobby timestamp=2026-01-01T00:00:00.001Z"

@@ -14,8 +14,8 @@ from securechat.errors import StoreUnavailable
 from securechat.protocol.message import parse
 from securechat.server.persistence import devices
 from securechat.server.persistence.devices import DEVICE_RECORD, DEVICES_MAX
-from securechat.store.accounts import NewAccount
 from securechat.store.contract import Change
+from securechat.store.credentials.accounts import NewAccount
 
 
 async def come(house: House, name: str, device: str = "", caps: str = "") -> Person:

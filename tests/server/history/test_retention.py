@@ -25,8 +25,8 @@ from securechat.server.rooms.keep_limits import Keeping
 from securechat.server.run import make_server, running
 from securechat.store import database, pruning
 from securechat.store.contract import Entry, Event
+from securechat.store.credentials.passwords import Hasher
 from securechat.store.database import FILE_NAME
-from securechat.store.passwords import Hasher
 from securechat.store.runner import inline
 from securechat.store.sqlite import SQLiteStore, open_store
 

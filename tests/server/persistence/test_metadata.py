@@ -14,7 +14,7 @@ from securechat.errors import StoreRefused, StoreUnavailable
 from securechat.protocol.metadata import KEYS_MAX, SUBSCRIPTIONS_MAX
 from securechat.server.persistence import metadata as under_test
 from securechat.server.persistence.metadata import METADATA_RECORD
-from securechat.store.accounts import NewAccount
+from securechat.store.credentials.accounts import NewAccount
 
 SERVER = ":securechat.internal"
 CAPS = "draft/metadata-2 batch"

@@ -11,7 +11,7 @@ from trio.testing import MockClock
 
 from securechat.errors import StoreRefused
 from securechat.server.persistence.uses import NOTE_SECONDS, PAUSE_SECONDS
-from securechat.store.tokens import Token
+from securechat.store.credentials.tokens import Token
 
 START_MS = 1_790_000_000_000
 

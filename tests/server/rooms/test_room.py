@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 from securechat.server.rooms.room import Member, Room, User, member_key
-from securechat.store.accounts import MEMBER
+from securechat.store.credentials.accounts import MEMBER
 
 
 class FakeSession:

@@ -15,8 +15,8 @@ import pytest
 import trio
 
 from securechat.errors import ConfigError, StoreUnavailable
-from securechat.store.password_rules import UnusablePassword
-from securechat.store.passwords import (
+from securechat.store.credentials.password_rules import UnusablePassword
+from securechat.store.credentials.passwords import (
     FAST,
     PROFILES,
     STANDARD,

@@ -12,13 +12,11 @@ from hypothesis import strategies as st
 
 from securechat.protocol.sasl import credentials_of
 from securechat.protocol.tokens import check_token_name, device_of, is_token
-from securechat.store.accounts import Account, Accounts, NewAccount
 from securechat.store.audit import audit_page
 from securechat.store.contract import Change, Record
-from securechat.store.password_rules import UnusablePassword, check_password
-from securechat.store.runner import inline
-from securechat.store.sqlite import SQLiteStore, open_store
-from securechat.store.tokens import (
+from securechat.store.credentials.accounts import Account, Accounts, NewAccount
+from securechat.store.credentials.password_rules import UnusablePassword, check_password
+from securechat.store.credentials.tokens import (
     KIND,
     USE_KIND,
     AccountChanged,
@@ -26,6 +24,8 @@ from securechat.store.tokens import (
     Tokens,
     TooManyTokens,
 )
+from securechat.store.runner import inline
+from securechat.store.sqlite import SQLiteStore, open_store
 
 HASH = "not looked at"
 

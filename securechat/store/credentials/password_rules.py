@@ -12,7 +12,7 @@ import unicodedata
 
 from securechat.errors import UserError
 from securechat.protocol.tokens import PREFIX
-from securechat.store.common_passwords import COMMON
+from securechat.store.credentials.common_passwords import COMMON
 
 LENGTH_MIN = 15
 #: Where a password is generated, or is one of two factors.

@@ -7,7 +7,7 @@ The index can be asked for some places alone, and then passes over all others; b
 look-up for each. So with many places the first rows are taken from all places there are. Only
 where few of these could be read is it asked for the places: for a word that is common elsewhere.
 
-Beginnings of words that are common are not asked for: see ``search_words.py``.
+Beginnings of words that are common are not asked for: see ``words.py``.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from securechat.store import search_words
-from securechat.store.search_index import connect, word
-from securechat.store.search_text import terms_of
+from securechat.store.search import words as search_words
+from securechat.store.search.index import connect, word
+from securechat.store.search.text import terms_of
 
 POSITION_MAX = 2**63 - 1
 

@@ -1,6 +1,6 @@
 """The search index's own file, ``search.db``: how it is made and brought forward.
 
-Every function here blocks; ``search.py`` runs them in threads. Nothing is in this file that is
+Every function here blocks; ``indexer.py`` runs them in threads. Nothing is in this file that is
 not in the journal too: whatever is wrong with it, it is thrown away and built again.
 
 - ``messages`` is a contentless FTS5 table: it has the words and where they are, not the texts. Its
@@ -9,7 +9,7 @@ not in the journal too: whatever is wrong with it, it is thrown away and built a
 - ``indexed`` has a row for each message in ``messages``: to take one out, FTS5 must be told
   exactly what went in.
 - ``names`` numbers the conversations and accounts, for these words.
-- ``state`` is one row, a ``search_source.State``.
+- ``state`` is one row, a ``source.State``.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from securechat.store.database import CACHE_KIB, undo
-from securechat.store.search_source import Changed, News, Said, State
-from securechat.store.search_text import TOKENIZER, plain
+from securechat.store.search.source import Changed, News, Said, State
+from securechat.store.search.text import TOKENIZER, plain
 
 FILE_NAME = "search.db"
 

@@ -29,13 +29,15 @@ import structlog
 import trio
 
 from securechat.errors import StoreError, StoreUnavailable
-from securechat.store import queries, search_index, search_source
+from securechat.store import queries
 from securechat.store.contract import Stored
 from securechat.store.feed import Recent
 from securechat.store.runner import Runner, at_low_priority
-from securechat.store.search_query import POSITION_MAX, Query, Wanted
-from securechat.store.search_source import SEARCHED_KINDS, State
-from securechat.store.search_text import match_of
+from securechat.store.search import index as search_index
+from securechat.store.search import source as search_source
+from securechat.store.search.query import POSITION_MAX, Query, Wanted
+from securechat.store.search.source import SEARCHED_KINDS, State
+from securechat.store.search.text import match_of
 
 T = TypeVar("T")
 

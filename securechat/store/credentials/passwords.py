@@ -21,7 +21,7 @@ import argon2
 from argon2.exceptions import HashingError, InvalidHashError, VerificationError, VerifyMismatchError
 
 from securechat.errors import ConfigError, StoreUnavailable
-from securechat.store.password_rules import UnusablePassword, prepare
+from securechat.store.credentials.password_rules import UnusablePassword, prepare
 from securechat.store.runner import Runner, at_low_priority, in_threads
 
 # From <malloc.h> of glibc; and the size from which on a block is the system's again when freed.

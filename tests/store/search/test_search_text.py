@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from securechat.store.search_index import make
-from securechat.store.search_text import AS_IT_IS, WORDS_MAX, match_of, plain
+from securechat.store.search.index import make
+from securechat.store.search.text import AS_IT_IS, WORDS_MAX, match_of, plain
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,8 @@
 """The index follows the journal whatever happens in between: a crash, an older file, no file.
 
-``store/search.py`` does three things, one after the other: it reads what is new, puts it in, and
-takes it out of the queue. Here it is cut off between any two of them, with as small batches as
-there can be, and the index is compared with one that is built from the journal anew.
+``store/search/indexer.py`` does three things, one after the other: it reads what is new, puts it
+in, and takes it out of the queue. Here it is cut off between any two of them, with as small batches
+as there can be, and the index is compared with one that is built from the journal anew.
 """
 
 from __future__ import annotations
@@ -25,10 +25,12 @@ from hypothesis.stateful import (
 )
 from support.store_conformance import event
 
-from securechat.store import database, pruning, queries, search_index, search_source
+from securechat.store import database, pruning, queries
 from securechat.store.contract import Amendment, Entry
-from securechat.store.search_check import disagreements, instances
-from securechat.store.search_source import State
+from securechat.store.search import index as search_index
+from securechat.store.search import source as search_source
+from securechat.store.search.check import disagreements, instances
+from securechat.store.search.source import State
 
 TEXTS = st.sampled_from(
     [

@@ -22,10 +22,12 @@ from support.store_conformance_search import (
 )
 
 from securechat.errors import StoreError, StoreRefused, StoreUnavailable
-from securechat.store import search, search_index, search_source
 from securechat.store.runner import at_low_priority, inline
-from securechat.store.search_check import disagreements
-from securechat.store.search_query import Query
+from securechat.store.search import index as search_index
+from securechat.store.search import indexer as search
+from securechat.store.search import source as search_source
+from securechat.store.search.check import disagreements
+from securechat.store.search.query import Query
 from securechat.store.sqlite import SQLiteStore, open_store
 
 __all__ = ["TestSearch"]

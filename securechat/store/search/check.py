@@ -13,9 +13,10 @@ from contextlib import closing
 from itertools import zip_longest
 from pathlib import Path
 
-from securechat.store import database, search_index
-from securechat.store.search_index import Numbers, put_in
-from securechat.store.search_source import SEARCHED_KINDS, Said, State, can_follow
+from securechat.store import database
+from securechat.store.search import index as search_index
+from securechat.store.search.index import Numbers, put_in
+from securechat.store.search.source import SEARCHED_KINDS, Said, State, can_follow
 
 _Instance = tuple[str, int, str, int]
 

@@ -1,4 +1,4 @@
-"""How far the index is behind, and at whose expense; see the head of ``store/search.py``."""
+"""How far the index is behind, at whose expense; see the head of ``store/search/indexer.py``."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ import trio
 from support.store_conformance import entry
 from support.store_conformance_search import found, keeping
 
-from securechat.store import search, search_index
 from securechat.store.runner import inline
-from securechat.store.search_source import News, State
+from securechat.store.search import index as search_index
+from securechat.store.search import indexer as search
+from securechat.store.search.source import News, State
 from securechat.store.sqlite import open_store
 
 

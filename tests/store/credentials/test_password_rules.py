@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from securechat.store.common_passwords import COMMON
-from securechat.store.password_rules import (
+from securechat.store.credentials.common_passwords import COMMON
+from securechat.store.credentials.password_rules import (
     LENGTH_MIN_SHORT,
     UnusablePassword,
     check_password,

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from securechat.store import queries
-from securechat.store.search_text import AS_IT_IS, plain
+from securechat.store.search.text import AS_IT_IS, plain
 
 SEARCHED_KINDS = ("PRIVMSG", "NOTICE")
 

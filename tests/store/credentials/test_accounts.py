@@ -13,14 +13,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from securechat.errors import UserError
-from securechat.store.accounts import (
+from securechat.store.audit import AuditEntry, audit_page
+from securechat.store.contract import Change, Record, Store
+from securechat.store.credentials.accounts import (
     Accounts,
     NewAccount,
     Suspension,
     account_of,
 )
-from securechat.store.audit import AuditEntry, audit_page
-from securechat.store.contract import Change, Record, Store
 from securechat.store.runner import inline
 from securechat.store.sqlite import SQLiteStore, open_store
 

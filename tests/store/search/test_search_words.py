@@ -12,9 +12,9 @@ import pytest
 from support.store_conformance import entry, event
 from support.store_conformance_search import edit, found, keeping
 
-from securechat.store import search_words
 from securechat.store.contract import Entry
-from securechat.store.search_text import match_of, terms_of
+from securechat.store.search import words as search_words
+from securechat.store.search.text import match_of, terms_of
 from securechat.store.sqlite import open_store
 
 MESSAGES = 600

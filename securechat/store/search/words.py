@@ -16,8 +16,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from securechat.store.database import FILE_NAME
-from securechat.store.search_source import PLAIN_TEXT
-from securechat.store.search_text import TOKENIZER, plain
+from securechat.store.search.source import PLAIN_TEXT
+from securechat.store.search.text import TOKENIZER, plain
 
 #: A beginning that more of the messages have than this is common.
 COMMON_SHARE = 0.05

@@ -28,10 +28,10 @@ from securechat.protocol.tokens import (
     check_token_name,
     device_of,
 )
-from securechat.store.account import KIND as ACCOUNT_KIND
-from securechat.store.account import Account, account_of, value_of
 from securechat.store.audit import AuditEntry, audited
 from securechat.store.contract import Change, Record, Store
+from securechat.store.credentials.account import KIND as ACCOUNT_KIND
+from securechat.store.credentials.account import Account, account_of, value_of
 
 KIND = "token"
 USE_KIND = "token use"

@@ -26,7 +26,9 @@ from typing import cast
 
 from securechat.errors import Conflict, UserError
 from securechat.protocol.names import check_account_name, fold
-from securechat.store.account import (
+from securechat.store.audit import AuditEntry, audited
+from securechat.store.contract import Change, Store
+from securechat.store.credentials.account import (
     ADMIN,
     KIND,
     MEMBER,
@@ -38,10 +40,8 @@ from securechat.store.account import (
     account_of,
     value_of,
 )
-from securechat.store.audit import AuditEntry, audited
-from securechat.store.contract import Change, Store
-from securechat.store.tokens import KIND as TOKEN_KIND
-from securechat.store.tokens import USE_KIND as TOKEN_USE_KIND
+from securechat.store.credentials.tokens import KIND as TOKEN_KIND
+from securechat.store.credentials.tokens import USE_KIND as TOKEN_USE_KIND
 
 __all__ = (
     "ADMIN",
