@@ -10,9 +10,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from securechat import pem
+from securechat.certificates import pem
+from securechat.certificates.issuing import Pair, issue_ca, issue_server
 from securechat.errors import CertificateError
-from securechat.issuing import Pair, issue_ca, issue_server
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 REMEDY = "do this"

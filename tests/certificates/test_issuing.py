@@ -9,7 +9,14 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from securechat.issuing import CA_DAYS, Pair, covered_hosts, is_ca, issue_ca, issue_server
+from securechat.certificates.issuing import (
+    CA_DAYS,
+    Pair,
+    covered_hosts,
+    is_ca,
+    issue_ca,
+    issue_server,
+)
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HOSTS = ("localhost", "xn--bcher-kva.example", "127.0.0.1", "2001:db8::1")

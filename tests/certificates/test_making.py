@@ -30,8 +30,8 @@ from securechat.certificates import (
     load_server_context,
     make_certificates,
 )
+from securechat.certificates.issuing import issue_ca
 from securechat.errors import CertificateError, ConfigError, UserError
-from securechat.issuing import issue_ca
 
 HOSTS = ["localhost", "bücher.example", "127.0.0.1", "::1", "192.0.2.7", "2001:db8::7"]
 NAMES = ("ca.key", "ca.pem", "server.key", "server.pem")

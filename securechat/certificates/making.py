@@ -29,8 +29,7 @@ import truststore
 from cryptography import x509
 
 from securechat.addresses import canonical_host, own_hosts
-from securechat.errors import CertificateError, ConfigError
-from securechat.issuing import (
+from securechat.certificates.issuing import (
     SERVER_DAYS,
     SERVER_DAYS_MAX,
     Pair,
@@ -40,10 +39,9 @@ from securechat.issuing import (
     issue_ca,
     issue_server,
 )
-from securechat.pem import (
+from securechat.certificates.pem import (
     check_dates,
     check_match,
-    colon_form,
     der,
     fingerprint,
     mode_warnings,
@@ -51,20 +49,7 @@ from securechat.pem import (
     read_key,
     why,
 )
-
-__all__ = [
-    "ALPN",
-    "Made",
-    "certificate_expiry",
-    "certificate_fingerprint",
-    "certificate_warnings",
-    "client_context",
-    "colon_form",
-    "fingerprint",
-    "load_server_context",
-    "make_certificates",
-    "unverified_context",
-]
+from securechat.errors import CertificateError, ConfigError
 
 ALPN = "irc"  # registered with IANA for IRC over TLS
 
