@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from securechat.config.setting import Setting
 from securechat.errors import ConfigError
-from securechat.setting import Setting
 
 COUNT = Setting("lines_max", int, 10, "Lines kept.", unit="lines")
 PORT = Setting("port", int, 1, "Port.", maximum=65535)

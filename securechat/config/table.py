@@ -29,10 +29,10 @@ from typing import Any, TypeVar, get_type_hints
 
 import click
 
+from securechat.config.setting import VARIABLE_PREFIX, Setting, declare
 from securechat.errors import ConfigError
 from securechat.protocol.framing import SERVER_TAG_BYTES_MAX
 from securechat.protocol.names import CHANNEL_BYTES_MAX, is_channel_name
-from securechat.setting import VARIABLE_PREFIX, Setting, declare
 
 CONFIG_VARIABLE = "SECURECHAT_CONFIG"
 """Names the file as ``--config`` does."""
