@@ -1,52 +1,30 @@
 """Settings: one table, from which the defaults, the file, the variables and the flags all come.
 
 ``Settings`` *is* that table. A field's annotation is its type, its value here the default,
-and its metadata says what it is for, its unit and what is allowed. A value is looked for in four
-places, the later winning:
+and its metadata says what it is for, its unit and what is allowed. ``loading.py`` says where values
+come from.
 
-1. the default written here;
-2. the TOML file named by ``--config`` or ``SECURECHAT_CONFIG``: flat keys of the same names;
-3. the environment: ``SECURECHAT_`` and the name in capitals;
-4. the command line: ``--`` and the name with dashes.
-
-Everything is checked once, here, so the code that uses a setting never does. A limit of 0 is
-off; ``limit`` turns that into infinity where arithmetic wants it. Secrets are never settings:
-variables and flags show in the list of processes, and a file of settings gets copied around.
-Relative paths count from the folder the program was started in, wherever they were written.
+Everything is checked once, when it is loaded, so the code that uses a setting never does. A limit
+of 0 is off; ``limit`` turns that into infinity where arithmetic wants it. Secrets are never
+settings: variables and flags show in the list of processes, and a file of settings gets copied
+around. Relative paths count from the folder the program was started in, wherever they were written.
 """
 
 from __future__ import annotations
 
-import difflib
-import json
 import math
 import re
-import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from typing import get_type_hints
 
-import click
-
-from securechat.config.setting import VARIABLE_PREFIX, Setting, declare
-from securechat.errors import ConfigError
-from securechat.protocol.framing import SERVER_TAG_BYTES_MAX
+from securechat.config.setting import Setting, declare
 from securechat.protocol.names import CHANNEL_BYTES_MAX, is_channel_name
 
-CONFIG_VARIABLE = "SECURECHAT_CONFIG"
-"""Names the file as ``--config`` does."""
-
-NO_SETTINGS = frozenset({CONFIG_VARIABLE, "SECURECHAT_CLIENT_CONFIG"})
-"""The ``SECURECHAT_*`` variables that are no settings; the second one is the client's."""
-
 NO_DEADLINE = "never"
-MULTILINE_LINE_BYTES = 320
-"""What a line of a message of several lines takes besides its text: tags, source and target."""
 
 SERVER_NAME_LENGTH_MAX = 63
-
-_Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 _LINE = "a line of at most 300 bytes"
@@ -295,163 +273,3 @@ SETTINGS: Mapping[str, Setting] = _table()
 def limit(value: float) -> float:
     """Return a limit or a deadline as arithmetic wants it: infinity where 0 turned it off."""
     return value or math.inf
-
-
-def load_settings(
-    *, config: Path | None, environ: Mapping[str, str], flags: Mapping[str, object]
-) -> Settings:
-    """Gather the settings from all four places.
-
-    ``config`` is the file that the command line named; without one, ``SECURECHAT_CONFIG`` may
-    name it. In ``flags``, a value of ``None`` or an empty tuple means that it was not given.
-
-    Raises ``ConfigError`` with one sentence that names the place, and what is allowed there.
-    """
-    values: dict[str, Any] = {}
-    origins: dict[str, str] = {}
-
-    def take(name: str, value: object, origin: str) -> None:
-        values[name] = value
-        origins[name] = origin
-
-    if config is None and environ.get(CONFIG_VARIABLE):
-        config = Path(environ[CONFIG_VARIABLE])
-    if config is not None:
-        for key, value in _read_toml(config).items():
-            setting = _find(key, SETTINGS, f"{key} in {config}")
-            take(key, setting.check(value, f"{key} in {config}"), str(config))
-
-    by_variable = {setting.variable: setting for setting in SETTINGS.values()}
-    for variable in sorted(environ):
-        if variable.startswith(VARIABLE_PREFIX) and variable not in NO_SETTINGS:
-            setting = _find(variable, by_variable, variable)
-            take(setting.name, setting.parse(environ[variable], variable), variable)
-
-    for name, value in flags.items():
-        if value is not None and value != ():
-            setting = _find(name, SETTINGS, name)
-            take(name, setting.check(value, setting.flag), setting.flag)
-
-    settings = Settings(**values, origins=origins)
-    _check_pairs(settings)
-    _check_room_for_messages(settings)
-    return settings
-
-
-def _read_toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"Cannot read the settings in {path}: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path} is not UTF-8 text, as TOML has to be.") from error
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path} is not valid TOML: {error}.") from error
-
-
-def _find(name: str, known: Mapping[str, Setting], where: str) -> Setting:
-    if name in known:
-        return known[name]
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
-    raise ConfigError(f"{where} is not a setting; the nearest is {near}.")
-
-
-def _check_pairs(settings: Settings) -> None:
-    pairs = (("ping_seconds", "drop_seconds"), ("waiting_drop_from", "waiting_drop_all"))
-    for lower, upper in pairs:
-        least, most = getattr(settings, lower), getattr(settings, upper)
-        if least and most and least > most:
-            raise ConfigError(
-                f"{lower} is {least:g}{_from(settings, lower)}, but must not be more than {upper}, "
-                f"which is {most:g}{_from(settings, upper)}."
-            )
-
-
-def _check_room_for_messages(settings: Settings) -> None:
-    """Check that a message in its longest form finds room in what may wait to be sent."""
-    lines = settings.multiline_lines_max * MULTILINE_LINE_BYTES
-    need = settings.multiline_bytes_max + lines + SERVER_TAG_BYTES_MAX
-    if 0 < settings.outbox_bytes_max < need:
-        raise ConfigError(
-            f"outbox_bytes_max is {settings.outbox_bytes_max}{_from(settings, 'outbox_bytes_max')},"
-            f" but must be 0 or at least {need}, for multiline_bytes_max is "
-            f"{settings.multiline_bytes_max}{_from(settings, 'multiline_bytes_max')} and "
-            f"multiline_lines_max is {settings.multiline_lines_max}"
-            f"{_from(settings, 'multiline_lines_max')}."
-        )
-
-
-def _from(settings: Settings, name: str) -> str:
-    return f" ({settings.origins.get(name, 'default')})"
-
-
-def _read_flag(setting: Setting) -> Callable[..., Any]:
-    """Return click's callback for a flag, so that it refuses what the file refuses."""
-
-    def read(
-        ctx: click.Context, _param: click.Parameter, value: str | tuple[str, ...] | None
-    ) -> Any:
-        if value is None:
-            return None
-        try:
-            text = value if isinstance(value, str) else " ".join(value)
-            return setting.parse(text, setting.flag)
-        except ConfigError as error:
-            raise click.UsageError(str(error), ctx) from error
-
-    return read
-
-
-def click_options(*names: str) -> Callable[[_Command], _Command]:
-    """Return a decorator that gives a click command the flags of the settings.
-
-    With ``names``, of those settings alone, and ``--config``; without, of all of them,
-    ``--config`` and ``--print-config``. The command's function gets ``config`` (a ``Path`` or
-    ``None``), ``print_config`` (a ``bool``) and ``**flags``, as ``load_settings`` wants them.
-    """
-
-    def decorate(command: _Command) -> _Command:
-        for name in reversed(names or tuple(SETTINGS)):
-            setting = SETTINGS[name]
-            command = click.option(
-                setting.flag,
-                name,
-                callback=_read_flag(setting),
-                metavar=setting.metavar,
-                multiple=setting.several,
-                help=setting.help,
-            )(command)
-        if not names:
-            command = click.option(
-                "--print-config", is_flag=True, help="Print the settings as TOML and exit."
-            )(command)
-        return click.option(
-            "--config",
-            type=click.Path(path_type=Path),
-            help=f"File of settings (TOML); else the one that {CONFIG_VARIABLE} names.",
-        )(command)
-
-    return decorate
-
-
-def print_config(settings: Settings) -> str:
-    """Return the settings as TOML that reads back as the same, with where each came from."""
-    lines = ["# The settings of SecureChat in effect, and where each came from.\n"]
-    for setting in SETTINGS.values():
-        origin = settings.origins.get(setting.name, "default")
-        value = _toml(getattr(settings, setting.name))
-        lines += [f"# {setting.help}", f"{setting.name} = {value}  # {_comment(origin)}\n"]
-    return "\n".join(lines)
-
-
-def _toml(value: object) -> str:
-    if isinstance(value, str | Path):
-        # A JSON string is a TOML string, but for the one control character JSON leaves alone.
-        return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
-    if isinstance(value, Iterable):
-        return "[" + ", ".join(_toml(item) for item in value) + "]"
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
-
-
-def _comment(origin: str) -> str:
-    return "".join(character if character.isprintable() else "?" for character in origin)
