@@ -23,8 +23,7 @@ _COMMANDS = tuple(f"/{name}" for name in COMMANDS)
 
 async def full_screen(client: Client, settings: Settings, channel: str) -> bool:
     """Run the full screen until its person leaves."""
-    # urwid is slow to load, and nobody else has a use for it.
-    from securechat.client.tui import options_of, run_full_screen  # noqa: PLC0415 - as above
+    from securechat.client.tui import options_of, run_full_screen  # noqa: PLC0415 - urwid is slow
 
     options = options_of(settings.interface, settings.keys)
     save = partial(save_interface, path=settings.path)

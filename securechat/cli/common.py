@@ -136,8 +136,8 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print rows under their headings: drawn on a terminal, plain aligned text elsewhere."""
     out = console()
     if out.is_terminal:
-        from rich import box  # noqa: PLC0415 - as above
-        from rich.table import Table  # noqa: PLC0415 - as above
+        from rich import box  # noqa: PLC0415 - slow to load
+        from rich.table import Table  # noqa: PLC0415 - slow to load
 
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
         for column in columns:

@@ -102,8 +102,7 @@ async def _announce(folder: Path, text: str) -> None:
         key = secrets.token_hex(8)
         await store.put([Change(ANNOUNCEMENT_RECORD, key, {"text": text})])
         with trio.move_on_after(ANNOUNCE_SECONDS):
-            # The server is another process: there is no event to wait for.
-            while await store.get(ANNOUNCEMENT_RECORD, key) is not None:  # noqa: ASYNC110
+            while await store.get(ANNOUNCEMENT_RECORD, key) is not None:  # noqa: ASYNC110 - no event
                 await trio.sleep(0.05)
             return
         await store.put([Change(ANNOUNCEMENT_RECORD, key, None)])

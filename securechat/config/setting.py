@@ -126,7 +126,7 @@ class Setting:
 
     def _text(self, value: object) -> str:
         if not isinstance(value, str):
-            raise ValueError(value)  # noqa: TRY004 - as above
+            raise ValueError(value)  # noqa: TRY004 - what a file says, not a caller
         value.encode()  # a lone surrogate raises UnicodeEncodeError, a ValueError
         if self.choices and value not in self.choices:
             raise ValueError(value)

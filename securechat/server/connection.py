@@ -341,7 +341,7 @@ async def _run_session(
             received, mark = server.delivery.position, session.mark
             with _farewell(server):
                 last = f"ERROR :Closing link: {reason}\r\n".encode()
-                sent = await outbox.finish(last)  # noqa: ASYNC102 - the same
+                sent = await outbox.finish(last)  # noqa: ASYNC102 - shielded, with a deadline
                 if sent and session.has_quit and mark is not None:
                     server.devices.received(mark, received)
             context.info("session ended", reason=reason)

@@ -84,7 +84,7 @@ async def _revoke(server: Server, session: Session, token_id: str) -> None:
             by=user.name,
             account=user.name,
         )
-        if not gone and token_id != "*":  # noqa: S105 - the same
+        if not gone and token_id != "*":  # noqa: S105 - a word of the command
             text = "You have no token with this id: TOKEN LIST shows them"
             raise Refused(fail("TOKEN", "NO_SUCH_TOKEN", "REVOKE", token_id or "*", text=text))
         session.send(f":{session.server_name} TOKEN REVOKE {token_id}")

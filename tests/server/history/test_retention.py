@@ -249,8 +249,7 @@ async def test_people_chat_on_meanwhile_and_the_disk_is_given_back(
                 heard += 1
         # Let the index forget what it is told to, then give that back too.
         with trio.fail_after(30):
-            # The index is in threads of its own, and tells nobody.
-            while await house.store._read(waiting_for_index):  # noqa: ASYNC110
+            while await house.store._read(waiting_for_index):  # noqa: ASYNC110 - it tells nobody
                 await trio.sleep(0.05)
         await tidy(house.server)
         after = (tmp_path / FILE_NAME).stat().st_size
