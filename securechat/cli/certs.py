@@ -46,6 +46,7 @@ def _check_hosts(
 @click.option(
     "--days",
     type=click.IntRange(1, SERVER_DAYS_MAX),
+    metavar="NUMBER",
     default=SERVER_DAYS,
     show_default=True,
     help="How long the server certificate is valid.",

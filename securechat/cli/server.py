@@ -106,7 +106,9 @@ async def _announce(folder: Path, text: str) -> None:
                 await trio.sleep(0.05)
             return
         await store.put([Change(ANNOUNCEMENT_RECORD, key, None)])
-    raise UserError(f"No server is running on {folder}, so nobody was told.")
+    raise UserError(
+        f"No server is running on {folder}, so nobody was told: name another folder with --data."
+    )
 
 
 async def _serve(settings: Settings) -> None:

@@ -143,7 +143,7 @@ def _checked(lines: Sequence[tuple[int, dict[str, str]]], taken: set[str]) -> li
         row, wrong = _row(line, cells)
         key = fold(row.name)
         if key in taken:
-            wrong.append(f"An account named {row.name} exists already.")
+            wrong.append(f"An account named {row.name} exists already: leave out its line.")
         if key in seen:
             wrong.append(f"The name {row.name} is on line {seen[key]} already.")
         seen.setdefault(key, line)

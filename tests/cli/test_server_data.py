@@ -120,7 +120,7 @@ def test_restore_wants_the_server_stopped(run: Program, data: Path) -> None:
 def test_wrong_usage(run: Program, data: Path, command: str) -> None:
     result = run(command)
     assert result.exit_code == 2
-    assert "Missing argument 'FILE'" in result.stderr
+    assert f"FILE is missing: write 'main {command} FILE'." in result.stderr
 
 
 @pytest.mark.parametrize("arguments", [("backup", "x"), ("check",)])

@@ -73,6 +73,14 @@ def _new_id() -> str:
     return secrets.token_hex(8)
 
 
+def exists_already(name: str) -> str:
+    """Return the sentence for a name that somebody has."""
+    return (
+        f"An account named {name} exists already: choose another name, or look at it with "
+        f"'securechat-users show {name}'."
+    )
+
+
 class Accounts:
     """The accounts in a store. Every method may raise ``StoreError``.
 
@@ -103,7 +111,9 @@ class Accounts:
         account = await self.get(name)
         if account is None:
             check_name(name)  # a misspelled name is better explained by the rule
-            raise UserError(f"There is no account named {name}.")
+            raise UserError(
+                f"There is no account named {name}: 'securechat-users list' shows those there are."
+            )
         return account
 
     async def list(self) -> Sequence[Account]:
@@ -127,7 +137,7 @@ class Accounts:
             records = await self._store.put(changes)
         except Conflict as conflict:
             name = next(one.name for one in accounts if one.key == conflict.key)
-            raise UserError(f"An account named {name} exists already.") from conflict
+            raise UserError(exists_already(name)) from conflict
         return [
             replace(account, version=record.version)
             for account, record in zip(accounts, records, strict=False)
