@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
@@ -33,6 +34,18 @@ def _names(_context: click.Context, _option: click.Parameter, value: str) -> tup
     return names
 
 
+def _write(record: Mapping[str, object], json_file: Path | None) -> None:
+    """Write what was measured where ``--json`` says, if it does."""
+    if json_file is not None:
+        json_file.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+
+
+_POSITIVE = click.FloatRange(min=0, min_open=True)
+_json_file = click.option(
+    "--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write JSON too."
+)
+
+
 @click.group()
 def main() -> None:
     """Measure SecureChat, beside other servers where they are installed."""
@@ -42,14 +55,14 @@ def main() -> None:
 @click.option("--receivers", type=click.IntRange(1, 5000), default=200, show_default=True)
 @click.option(
     "--rate",
-    type=click.FloatRange(min=0, min_open=True),
+    type=_POSITIVE,
     default=200,
     show_default=True,
     help="Messages per second of the fixed-rate phase.",
 )
 @click.option(
     "--seconds",
-    type=click.FloatRange(min=0, min_open=True),
+    type=_POSITIVE,
     default=10,
     show_default=True,
     help="Length of the fixed-rate phase.",
@@ -91,9 +104,7 @@ def main() -> None:
     show_default=True,
     help="Measure each so often, in turns, and take the medians.",
 )
-@click.option(
-    "--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write JSON too."
-)
+@_json_file
 def fanout(
     *,
     receivers: int,
@@ -124,9 +135,7 @@ def fanout(
     progress = Console(stderr=True)
     rows = fanout_scenario.run(settings, progress.print)
     report.show(rows, settings, Console())
-    if json_file is not None:
-        text = json.dumps(report.to_record(rows, settings), indent=2)
-        json_file.write_text(text + "\n", encoding="utf-8")
+    _write(report.to_record(rows, settings), json_file)
     if any(row.failed for row in rows):
         sys.exit(1)
 
@@ -147,18 +156,16 @@ def fanout(
     show_default=True,
     help="Logins by passwords; each takes as long however many they are.",
 )
-@click.option("--rate", type=click.FloatRange(min=0, min_open=True), default=20, show_default=True)
+@click.option("--rate", type=_POSITIVE, default=20, show_default=True)
 @click.option(
     "--seconds",
-    type=click.FloatRange(min=0, min_open=True),
+    type=_POSITIVE,
     default=5,
     show_default=True,
     help="Length of the calm before it.",
 )
 @click.option("--fast/--no-fast", default=False, help="The fast profile of password hashing.")
-@click.option(
-    "--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write JSON too."
-)
+@_json_file
 def storm(
     *,
     chatters: int,
@@ -189,23 +196,20 @@ def storm(
     out = Console()
     out.print(storm_scenario.table(result))
     out.print(f"Tokens accepted in the time of one TLS handshake: {result.ratio:.2f}")
-    if json_file is not None:
-        record = {"scenario": "storm", "machine": report.machine(), "result": result.to_record()}
-        json_file.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    record = {"scenario": "storm", "machine": report.machine(), "result": result.to_record()}
+    _write(record, json_file)
 
 
 @main.command()
 @click.option("--messages", type=click.IntRange(1, 1_000_000), default=10_000, show_default=True)
 @click.option(
     "--idle-seconds",
-    type=click.FloatRange(min=0, min_open=True),
+    type=_POSITIVE,
     default=10,
     show_default=True,
     help="How long the client is looked at while nothing happens.",
 )
-@click.option(
-    "--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write JSON too."
-)
+@_json_file
 def client(*, messages: int, idle_seconds: float, json_file: Path | None) -> None:
     """Start the full-screen client, flood it with messages, type, and let it idle."""
     progress = Console(stderr=True)
@@ -216,9 +220,8 @@ def client(*, messages: int, idle_seconds: float, json_file: Path | None) -> Non
     except (ServerFailed, client_scenario.ClientFailed) as error:
         raise click.ClickException(str(error)) from error
     Console().print(client_scenario.table(result))
-    if json_file is not None:
-        record = {"scenario": "client", "machine": report.machine(), "result": asdict(result)}
-        json_file.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    record = {"scenario": "client", "machine": report.machine(), "result": asdict(result)}
+    _write(record, json_file)
 
 
 @main.command()
@@ -231,9 +234,7 @@ def client(*, messages: int, idle_seconds: float, json_file: Path | None) -> Non
     show_default=True,
     help="Messages of one commit.",
 )
-@click.option(
-    "--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write JSON too."
-)
+@_json_file
 def memory(*, messages: int, channels: int, group: int, json_file: Path | None) -> None:
     """Append a history, then read and search it (SecureChat's store only)."""
     settings = memory_scenario.Settings(messages=messages, channels=channels, group=group)
@@ -242,9 +243,7 @@ def memory(*, messages: int, channels: int, group: int, json_file: Path | None) 
     except ServerFailed as error:
         raise click.ClickException(str(error)) from error
     memory_report.show(result, settings, Console())
-    if json_file is not None:
-        record = memory_report.to_record(result, settings)
-        json_file.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    _write(memory_report.to_record(result, settings), json_file)
 
 
 def _terminate(_number: int, _frame: FrameType | None) -> None:

@@ -16,8 +16,8 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 
-from benchmarks.link import Link, LinkLost
-from benchmarks.load import LoadFailed
+from benchmarks.link import Link
+from benchmarks.load import LoadFailed, told
 from benchmarks.login import Login, LoginRefused
 
 CAPS = ("batch", "draft/chathistory", "echo-message", "message-tags", "server-time")
@@ -123,14 +123,7 @@ class Arrivals:
 def main() -> int:
     """Run the plan on standard input; return 0, or 1 with the reason on standard error."""
     arrivals = Arrivals(ArrivalPlan.from_json(sys.stdin.read()))
-    try:
-        print(json.dumps(arrivals.run()), flush=True)
-    except (LoadFailed, LinkLost, OSError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    finally:
-        arrivals.close()
-    return 0
+    return told(lambda: json.dumps(arrivals.run()), arrivals.close)
 
 
 if __name__ == "__main__":

@@ -27,11 +27,11 @@ from pathlib import Path
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from benchmarks.fanout import ROOT, Certificate
+from benchmarks.fanout import Certificate
 from benchmarks.link import Link, LinkLost
 from benchmarks.login import Login, LoginRefused
 from benchmarks.measure import memory_bytes, process_cpu_ns
-from benchmarks.process import ServerFailed, end, free_port, running, wait_for_port
+from benchmarks.process import ROOT, ServerFailed, end, free_port, running, wait_for_port
 from benchmarks.servers import CHANNEL, Securechat
 
 COLUMNS, ROWS = 120, 40

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -15,10 +13,16 @@ import trustme
 
 from benchmarks.measure import core_for
 from benchmarks.plan import LoadPlan, Phase, RunResult
-from benchmarks.process import ServerFailed, free_port, running, tail, wait_for_port
+from benchmarks.process import (
+    ServerFailed,
+    free_port,
+    measured_apart,
+    running,
+    tail,
+    wait_for_port,
+)
 from benchmarks.servers import CHANNEL, MODERN_CAPS, SERVERS, Server
 
-ROOT = Path(__file__).resolve().parent.parent
 _SPARE_S = 180.0
 
 
@@ -175,19 +179,4 @@ def _run_one(kind: type[Server], settings: Settings, caps: Sequence[str]) -> Run
 def generate(plan: LoadPlan) -> RunResult:
     """Run the load generator in its own process. Raises ``ServerFailed`` with what it says."""
     limit = plan.seconds + 2 * plan.burst_seconds + _SPARE_S
-    try:
-        done = subprocess.run(
-            [sys.executable, "-m", "benchmarks.load"],
-            input=plan.to_json(),
-            capture_output=True,
-            text=True,
-            timeout=limit,
-            check=False,
-            cwd=ROOT,
-            start_new_session=True,
-        )
-    except subprocess.TimeoutExpired:
-        raise ServerFailed(f"the load was not done after {limit:.0f} s") from None
-    if done.returncode:
-        raise ServerFailed(done.stderr.strip() or f"the load ended with {done.returncode}")
-    return RunResult.from_json(done.stdout)
+    return RunResult.from_json(measured_apart("benchmarks.load", plan.to_json(), limit))

@@ -303,20 +303,25 @@ class Load:
         )
 
 
+def told(measure: Callable[[], str], close: Callable[[], None]) -> int:
+    """Print what was measured and return 0, or print why it was not on standard error, and 1."""
+    try:
+        print(measure(), flush=True)
+    except (LoadFailed, LinkLost, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    finally:
+        close()
+    return 0
+
+
 def main() -> int:
     """Run the plan on standard input; print the result, or why there is none, and return 0 or 1."""
     plan = LoadPlan.from_json(sys.stdin.read())
     if plan.core is not None:
         os.sched_setaffinity(0, {plan.core})
     load = Load(plan)
-    try:
-        print(load.run().to_json())
-    except (LoadFailed, LinkLost, OSError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    finally:
-        load.close()
-    return 0
+    return told(lambda: load.run().to_json(), load.close)
 
 
 if __name__ == "__main__":

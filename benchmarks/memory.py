@@ -11,7 +11,6 @@ import itertools
 import json
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -23,12 +22,11 @@ from random import Random
 
 import trio
 
-from benchmarks.fanout import ROOT
 from benchmarks.measure import peak_bytes, percentile
-from benchmarks.process import ServerFailed
+from benchmarks.process import measured_apart
 from securechat.store.contract import Entry, Event, Stored
 from securechat.store.database import FILE_NAME as JOURNAL_NAME
-from securechat.store.search_index import FILE_NAME as INDEX_NAME
+from securechat.store.search.index import FILE_NAME as INDEX_NAME
 from securechat.store.sqlite import SQLiteStore, open_store
 
 PAGE = 100
@@ -343,22 +341,8 @@ def run(settings: Settings, say: Callable[[str], None]) -> MemoryResult:
     """Measure in a process of its own. Raises ``ServerFailed`` with what that says."""
     say(f"{settings.messages:,} messages in {settings.channels} channels ...")
     limit = settings.messages * _S_PER_MESSAGE + _SPARE_S
-    try:
-        done = subprocess.run(
-            [sys.executable, "-m", "benchmarks.memory"],
-            input=json.dumps(asdict(settings)),
-            capture_output=True,
-            text=True,
-            timeout=limit,
-            check=False,
-            cwd=ROOT,
-            start_new_session=True,
-        )
-    except subprocess.TimeoutExpired:
-        raise ServerFailed(f"not done after {limit:.0f} s") from None
-    if done.returncode:
-        raise ServerFailed(done.stderr.strip() or f"it ended with {done.returncode}")
-    return MemoryResult.from_json(done.stdout)
+    plan = json.dumps(asdict(settings))
+    return MemoryResult.from_json(measured_apart("benchmarks.memory", plan, limit))
 
 
 def main() -> int:

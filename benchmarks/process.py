@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from benchmarks.measure import children_on
 
+ROOT = Path(__file__).resolve().parent.parent
 _END_S = 5.0
 _TAIL_LINES = 20
 
@@ -91,3 +93,26 @@ def wait_for_port(
             time.sleep(0.05)
         else:
             return
+
+
+def measured_apart(module: str, plan: str, limit: float) -> str:
+    """Return what a module of this package prints, run in a process of its own.
+
+    ``plan`` is its standard input, ``limit`` in seconds. Raises ``ServerFailed`` with what it says.
+    """
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", module],
+            input=plan,
+            capture_output=True,
+            text=True,
+            timeout=limit,
+            check=False,
+            cwd=ROOT,
+            start_new_session=True,
+        )
+    except subprocess.TimeoutExpired:
+        raise ServerFailed(f"{module} was not done after {limit:.0f} s") from None
+    if done.returncode:
+        raise ServerFailed(done.stderr.strip() or f"{module} ended with {done.returncode}")
+    return done.stdout

@@ -23,7 +23,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from benchmarks.arrivals import CAPS, ArrivalPlan
-from benchmarks.fanout import ROOT, Certificate
+from benchmarks.fanout import Certificate
 from benchmarks.link import LinkLost
 from benchmarks.load import Load, LoadFailed
 from benchmarks.measure import (
@@ -34,12 +34,20 @@ from benchmarks.measure import (
     resident_bytes,
 )
 from benchmarks.plan import LoadPlan, Phase
-from benchmarks.process import ServerFailed, free_port, running, tail, wait_for_port
+from benchmarks.process import (
+    ROOT,
+    ServerFailed,
+    free_port,
+    measured_apart,
+    running,
+    tail,
+    wait_for_port,
+)
 from benchmarks.servers import CHANNEL, Securechat
-from securechat.store.accounts import Accounts, NewAccount
-from securechat.store.passwords import FAST, STANDARD, Hasher
+from securechat.store.credentials.accounts import Accounts, NewAccount
+from securechat.store.credentials.passwords import FAST, STANDARD, Hasher
+from securechat.store.credentials.tokens import Tokens
 from securechat.store.sqlite import open_store
-from securechat.store.tokens import Tokens
 
 HANDSHAKES, TOKENS, PASSWORDS = WAVES = ("handshakes", "tokens", "passwords")
 
@@ -201,21 +209,10 @@ def run(
         }
         say(f"{chatters} chat; {logins} handshakes, {logins} tokens, {passwords} passwords ...")
         try:
-            done = subprocess.run(
-                [sys.executable, "-m", "benchmarks.storm"],
-                input=_Storm(chat, waves).to_json(),
-                capture_output=True,
-                text=True,
-                timeout=_LIMIT_S,
-                check=False,
-                cwd=ROOT,
-                start_new_session=True,
-            )
-        except subprocess.TimeoutExpired:
-            raise ServerFailed(f"not done after {_LIMIT_S:.0f} s:\n{tail(log)}") from None
-        if done.returncode:
-            raise ServerFailed(f"{done.stderr.strip()}\nThe server's log ends with:\n{tail(log)}")
-        return StormResult.from_record(json.loads(done.stdout))
+            done = measured_apart("benchmarks.storm", _Storm(chat, waves).to_json(), _LIMIT_S)
+        except ServerFailed as error:
+            raise ServerFailed(f"{error}\nThe server's log ends with:\n{tail(log)}") from error
+        return StormResult.from_record(json.loads(done))
 
 
 async def _make_accounts(

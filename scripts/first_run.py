@@ -19,7 +19,7 @@ from securechat.certificates import make_certificates
 from securechat.cli.common import Program, run, say
 from securechat.config import Settings, click_options, load_settings
 from securechat.errors import UserError
-from securechat.store.accounts import Accounts, check_name
+from securechat.store.credentials.accounts import Accounts, check_name
 from securechat.store.sqlite import open_store
 
 FALLBACK_NAME = "admin"

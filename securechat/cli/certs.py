@@ -10,9 +10,9 @@ import click
 from securechat import __version__
 from securechat.addresses import canonical_host
 from securechat.certificates import Made, colon_form, make_certificates
+from securechat.certificates.issuing import SERVER_DAYS, SERVER_DAYS_MAX
 from securechat.cli.common import Program, say
 from securechat.errors import UserError
-from securechat.issuing import SERVER_DAYS, SERVER_DAYS_MAX
 
 DEFAULT_FOLDER = Path("certs")
 
@@ -46,6 +46,7 @@ def _check_hosts(
 @click.option(
     "--days",
     type=click.IntRange(1, SERVER_DAYS_MAX),
+    metavar="NUMBER",
     default=SERVER_DAYS,
     show_default=True,
     help="How long the server certificate is valid.",

@@ -16,13 +16,13 @@ from securechat.cli.client_place import Address, find_place, parse_address
 from securechat.cli.client_work import full_screen, line_mode, send
 from securechat.cli.common import ProgramWithCommands, run
 from securechat.cli.searching import Search, SearchOptions, search_options
-from securechat.client.commands import Wrong, as_channel
+from securechat.client.commandtable import Wrong, as_channel
 from securechat.client.connection import Client
+from securechat.client.lineclient.plain import Options
+from securechat.client.lineclient.stdio import StdStreams
 from securechat.client.lines import visible
-from securechat.client.plain import Options
 from securechat.client.settings import load_settings
 from securechat.client.settings_file import check_profile_name
-from securechat.client.stdio import StdStreams
 from securechat.errors import ConfigError
 
 HISTORY_SHOWN = 20

@@ -10,21 +10,20 @@ from functools import partial
 
 import trio
 
-from securechat.client.commands import COMMANDS
 from securechat.client.connection import Client
+from securechat.client.lineclient.commands import COMMANDS
+from securechat.client.lineclient.plain import LineMode, Options, Screen
+from securechat.client.lineclient.stdio import StdStreams
 from securechat.client.lines import visible
-from securechat.client.plain import LineMode, Options, Screen
 from securechat.client.settings import Settings
 from securechat.client.settings_file import save_interface
-from securechat.client.stdio import StdStreams
 
 _COMMANDS = tuple(f"/{name}" for name in COMMANDS)
 
 
 async def full_screen(client: Client, settings: Settings, channel: str) -> bool:
     """Run the full screen until its person leaves."""
-    # urwid is slow to load, and nobody else has a use for it.
-    from securechat.client.tui import options_of, run_full_screen  # noqa: PLC0415 - as above
+    from securechat.client.tui import options_of, run_full_screen  # noqa: PLC0415 - urwid is slow
 
     options = options_of(settings.interface, settings.keys)
     save = partial(save_interface, path=settings.path)
@@ -36,7 +35,7 @@ async def line_mode(client: Client, options: Options, *, terminal: bool) -> bool
     screen: Screen
     if terminal:
         # prompt_toolkit is slow to load, and a script has no use for it.
-        from securechat.client.terminal import Terminal  # noqa: PLC0415 - pipes need none
+        from securechat.client.lineclient.terminal import Terminal  # noqa: PLC0415 - pipes need none
 
         prompt = Terminal(lambda: visible(mode.current), lambda: [*_COMMANDS, *mode.nicks])
         screen = prompt

@@ -62,7 +62,48 @@ def _sentence(error: BaseException) -> str:
     return str(error) or type(error).__name__
 
 
-class Program(click.Command):
+class _SaysWhatToWrite(click.Command):
+    """A command that says of what is missing on the command line how it is written."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.MissingParameter as error:
+            if error.param is None:
+                raise
+            needed = [param for param in self.params if param.required]
+            needed.sort(key=lambda param: isinstance(param, click.Option))  # arguments first
+            line = " ".join([ctx.command_path, *(_written(param, ctx) for param in needed)])
+            what = _written(error.param, ctx)
+            raise click.UsageError(f"{what} is missing: write {line!r}.", ctx) from error
+        except click.BadOptionUsage as error:
+            for param in self.params:
+                if isinstance(param, click.Option) and error.option_name in param.opts:
+                    raise click.UsageError(_misused(param, error, ctx), ctx) from error
+            raise
+
+
+def _written(param: click.Parameter, ctx: click.Context) -> str:
+    """Return a parameter as it is typed, such as ``NAME`` or ``--send TARGET TEXT``."""
+    if not isinstance(param, click.Option):
+        return param.make_metavar(ctx)
+    name = max(param.opts, key=len)
+    return name if param.is_flag else f"{name} {param.make_metavar(ctx)}"
+
+
+def _misused(option: click.Option, error: click.BadOptionUsage, ctx: click.Context) -> str:
+    """Return what to write where an option has too few words after it, or one too many."""
+    if option.is_flag:
+        return f"{error.option_name} takes no value: write it alone."
+    if option.nargs == 1:
+        return f"{error.option_name} needs a value: write {_written(option, ctx)}."
+    return (
+        f"{error.option_name} needs {option.nargs} values: write {_written(option, ctx)}, "
+        "and what has spaces in quotes."
+    )
+
+
+class Program(_SaysWhatToWrite):
     """A command whose failures are one sentence each."""
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -106,8 +147,10 @@ class ProgramWithCommands(Program):
         super().format_epilog(ctx, formatter)
 
 
-class ProgramGroup(click.Group):
+class ProgramGroup(_SaysWhatToWrite, click.Group):
     """A group of commands whose failures are one sentence each."""
+
+    command_class = Program
 
     def invoke(self, ctx: click.Context) -> Any:
         with one_sentence():
@@ -136,8 +179,8 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print rows under their headings: drawn on a terminal, plain aligned text elsewhere."""
     out = console()
     if out.is_terminal:
-        from rich import box  # noqa: PLC0415 - as above
-        from rich.table import Table  # noqa: PLC0415 - as above
+        from rich import box  # noqa: PLC0415 - slow to load
+        from rich.table import Table  # noqa: PLC0415 - slow to load
 
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
         for column in columns:

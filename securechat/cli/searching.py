@@ -10,8 +10,8 @@ from typing import Any, TypedDict, TypeVar
 import click
 
 from securechat.client.connection import Client
+from securechat.client.lineclient.plain import Screen
 from securechat.client.lines import as_json, as_text
-from securechat.client.plain import Screen
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 

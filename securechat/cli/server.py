@@ -37,8 +37,8 @@ from securechat.server.console import banner, open_signals, read_console, watch_
 from securechat.server.context import Server
 from securechat.server.run import make_server, open_listeners, running
 from securechat.server.watchers import ANNOUNCEMENT_RECORD, announce
-from securechat.store.accounts import Accounts
 from securechat.store.contract import Change, Store
+from securechat.store.credentials.accounts import Accounts
 from securechat.store.database import prepare_file
 from securechat.store.lock import sole_server
 from securechat.store.pruning import make_shrinkable
@@ -106,12 +106,13 @@ async def _announce(folder: Path, text: str) -> None:
         key = secrets.token_hex(8)
         await store.put([Change(ANNOUNCEMENT_RECORD, key, {"text": text})])
         with trio.move_on_after(ANNOUNCE_SECONDS):
-            # The server is another process: there is no event to wait for.
-            while await store.get(ANNOUNCEMENT_RECORD, key) is not None:  # noqa: ASYNC110
+            while await store.get(ANNOUNCEMENT_RECORD, key) is not None:  # noqa: ASYNC110 - no event
                 await trio.sleep(0.05)
             return
         await store.put([Change(ANNOUNCEMENT_RECORD, key, None)])
-    raise UserError(f"No server is running on {folder}, so nobody was told.")
+    raise UserError(
+        f"No server is running on {folder}, so nobody was told: name another folder with --data."
+    )
 
 
 async def _serve(settings: Settings) -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import click
 
-from securechat.cli.common import console, say
+from securechat.cli.common import Program, console, say
 from securechat.config import Settings
 from securechat.errors import UserError
-from securechat.server.room import (
+from securechat.server.rooms.room import (
     CHANNEL_RECORD,
     INVITATION_RECORD,
     MEMBER_RECORD,
@@ -19,16 +19,17 @@ from securechat.server.room import (
     Member,
     Room,
 )
-from securechat.store import accounts, audit
+from securechat.store import audit
 from securechat.store.checking import Parser, counts, faults
 from securechat.store.contract import Record
 from securechat.store.copying import Progress, back_up, no_progress, restore
+from securechat.store.credentials import accounts
 
 _FILE = click.Path(path_type=Path)
 _data = click.option("--data", type=_FILE, help="Folder of accounts and history.")
 
 
-@click.command("backup")
+@click.command("backup", cls=Program)
 @click.argument("file", type=_FILE)
 @click.option("--force", is_flag=True, help="Replace FILE if it exists.")
 @_data
@@ -43,7 +44,7 @@ def backup_command(settings: Settings, file: Path, data: Path | None, *, force: 
     say(f"Backed up to {file} ({_size(file)}).")
 
 
-@click.command("restore")
+@click.command("restore", cls=Program)
 @click.argument("file", type=_FILE)
 @_data
 @click.pass_obj
@@ -59,7 +60,7 @@ def restore_command(settings: Settings, file: Path, data: Path | None) -> None:
     say(f"Restored {file} to {folder}.{kept}")
 
 
-@click.command("check")
+@click.command("check", cls=Program)
 @_data
 @click.pass_obj
 def check_command(settings: Settings, data: Path | None) -> None:

@@ -20,7 +20,7 @@ from securechat.cli.common import ProgramGroup, print_table, say
 from securechat.cli.users_csv import export_text, import_accounts, write_private
 from securechat.cli.users_data import DataFolder, long, short, utc
 from securechat.errors import UserError
-from securechat.store.accounts import (
+from securechat.store.credentials.accounts import (
     ADMIN,
     MEMBER,
     MODERATOR,
@@ -28,14 +28,15 @@ from securechat.store.accounts import (
     Accounts,
     NewAccount,
     check_name,
+    exists_already,
 )
-from securechat.store.password_rules import (
+from securechat.store.credentials.password_rules import (
     LENGTH_MIN,
     UnusablePassword,
     check_password,
     generate,
 )
-from securechat.store.passwords import PROFILES, Hasher
+from securechat.store.credentials.passwords import PROFILES, Hasher
 
 Command = Callable[..., None]
 
@@ -109,7 +110,7 @@ def add(
     async def check_free(accounts: Accounts) -> None:
         taken = await accounts.get(name)
         if taken is not None:
-            raise UserError(f"An account named {taken.name} exists already.")
+            raise UserError(exists_already(taken.name))
 
     # Before anybody is asked to think up a password.
     settings.with_accounts(check_free, create=True)
@@ -329,7 +330,7 @@ def _first_line() -> str:
         return line.decode()
     except UnicodeDecodeError:
         # Not chained: the exception's text shows a part of the password.
-        raise UserError("The password is not UTF-8 text.") from None
+        raise UserError("The password is not UTF-8 text: save it as UTF-8.") from None
 
 
 def _show_generated(password: str, generated: bool) -> None:

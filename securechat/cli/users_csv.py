@@ -24,7 +24,7 @@ from securechat.cli.common import console
 from securechat.cli.users_data import operator, utc
 from securechat.errors import UserError
 from securechat.protocol.names import fold
-from securechat.store.accounts import (
+from securechat.store.credentials.accounts import (
     ADMIN,
     MEMBER,
     ROLES,
@@ -34,8 +34,8 @@ from securechat.store.accounts import (
     Suspension,
     check_name,
 )
-from securechat.store.password_rules import check_password
-from securechat.store.passwords import Hasher, check_hash
+from securechat.store.credentials.password_rules import check_password
+from securechat.store.credentials.passwords import Hasher, check_hash
 
 EXPORTED = ("name", "password_hash", "role", "disabled", "suspended")
 COLUMNS = ("name", "password", "password_hash", "admin", "role", "disabled", "suspended")
@@ -143,7 +143,7 @@ def _checked(lines: Sequence[tuple[int, dict[str, str]]], taken: set[str]) -> li
         row, wrong = _row(line, cells)
         key = fold(row.name)
         if key in taken:
-            wrong.append(f"An account named {row.name} exists already.")
+            wrong.append(f"An account named {row.name} exists already: leave out its line.")
         if key in seen:
             wrong.append(f"The name {row.name} is on line {seen[key]} already.")
         seen.setdefault(key, line)

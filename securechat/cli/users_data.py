@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from securechat.cli.common import run
-from securechat.store.accounts import Accounts
 from securechat.store.contract import Store
-from securechat.store.passwords import Hasher, Profile
+from securechat.store.credentials.accounts import Accounts
+from securechat.store.credentials.passwords import Hasher, Profile
 from securechat.store.sqlite import open_store
 
 T = TypeVar("T")

@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 
 import click
 
-from securechat.cli.common import print_table, say
+from securechat.cli.common import Program, print_table, say
 from securechat.cli.users_data import DataFolder, long, operator, utc
 from securechat.protocol.durations import format_duration, parse_duration
-from securechat.store.accounts import ROLES
 from securechat.store.audit import AuditEntry, audit_page
+from securechat.store.credentials.accounts import ROLES
 
 REASON_BYTES_MAX = 200
 AUDIT_LIMIT = 1000
@@ -69,7 +69,7 @@ def reason_fits(_ctx: click.Context, _param: click.Parameter, value: str) -> str
     return value.strip()
 
 
-@click.command()
+@click.command(cls=Program)
 @click.argument("name")
 @click.argument("role", type=click.Choice(ROLES))
 @click.pass_obj
@@ -83,7 +83,7 @@ def role(folder: DataFolder, name: str, role: str) -> None:
     say(f"{account.name} is {'an' if role == 'admin' else 'a'} {role}.")
 
 
-@click.command()
+@click.command(cls=Program)
 @click.argument("name")
 @click.argument("duration", type=Duration(), required=False)
 @click.option("--reason", default="", callback=reason_fits, help="Why; the person is told.")
@@ -101,7 +101,7 @@ def suspend(folder: DataFolder, name: str, duration: int | None, reason: str) ->
     say(f"{account.name} is suspended {how_long}.")
 
 
-@click.command()
+@click.command(cls=Program)
 @click.argument("name")
 @click.pass_obj
 def unsuspend(folder: DataFolder, name: str) -> None:
@@ -110,12 +110,13 @@ def unsuspend(folder: DataFolder, name: str) -> None:
     say(f"{account.name} is not suspended.")
 
 
-@click.command()
+@click.command(cls=Program)
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
 @click.option("--since", type=Since(), default=0, help="From this time on, or so long ago.")
 @click.option(
     "--limit",
     type=click.IntRange(min=1),
+    metavar="NUMBER",
     default=AUDIT_LIMIT,
     show_default=True,
     help="Only the latest so many.",

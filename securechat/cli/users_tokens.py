@@ -13,10 +13,10 @@ import click
 from securechat.cli.common import ProgramGroup, print_table, say
 from securechat.cli.users_data import DataFolder, long, operator, utc
 from securechat.errors import UserError
-from securechat.store.account import Account
-from securechat.store.accounts import Accounts
 from securechat.store.contract import Store
-from securechat.store.tokens import Token, Tokens
+from securechat.store.credentials.account import Account
+from securechat.store.credentials.accounts import Accounts
+from securechat.store.credentials.tokens import Token, Tokens
 
 
 @click.group(cls=ProgramGroup)

@@ -1,18 +1,25 @@
 """The commands of both interfaces: one table of their names, what follows them, and help. Pure.
 
-The line mode does the rows that :data:`securechat.client.commands.ACTIONS` names; the full-screen
-client does all of them. A row with a ``wire`` is passed to the server under that name, in a line
-whose parameters are what was typed.
+The line mode does the rows that :data:`securechat.client.lineclient.commands.ACTIONS` names; the
+full-screen client does all of them. A row with a ``wire`` is passed to the server under that name,
+in a line whose parameters are what was typed.
 """
 
 from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
+from securechat.errors import UserError
+from securechat.protocol.names import CHANNEL_BYTES_MAX, is_channel_name
+
 Kind = Literal["channel", "nick", "target", "command", "theme", "onoff", "setting", "emoji", "text"]
 """What can stand at a place, so that it can be completed; a ``target`` is a channel or a nick."""
 
 Group = Literal["Talking", "Channels", "People", "Messages", "Moderation", "This client"]
+
+
+class Wrong(UserError):
+    """A command that cannot be done; the text says what to type instead."""
 
 
 class Row(NamedTuple):
@@ -172,3 +179,17 @@ NAMES: dict[str, str] = {
     **{alias: name for name, row in ROWS.items() for alias in row.aliases},
 }
 """What may be typed, aliases too, and the row that it means."""
+
+
+def as_channel(name: str) -> str:
+    """Return a channel's name with the ``#`` that a shell, or haste, may have left out.
+
+    Raises ``Wrong`` where no channel can have that name: a server may not answer a JOIN of it.
+    """
+    channel = name if name.startswith("#") else f"#{name}"
+    if not is_channel_name(channel):
+        raise Wrong(
+            f"{name!r} cannot be a channel's name: it has no spaces or commas, "
+            f"and at most {CHANNEL_BYTES_MAX} bytes."
+        )
+    return channel

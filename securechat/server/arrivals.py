@@ -17,15 +17,15 @@ from securechat.protocol.framing import truncate
 from securechat.protocol.registration import Registration
 from securechat.server import monitors
 from securechat.server.context import Server
-from securechat.server.read_state import show_unread
-from securechat.server.rendering import render_join
-from securechat.server.replay import replay
-from securechat.server.room import User
-from securechat.server.session import Session
-from securechat.server.showing import seen, show_join, show_to
-from securechat.server.views import entry_lines
+from securechat.server.fanout.showing import seen, show_join, show_to
+from securechat.server.fanout.views import entry_lines
+from securechat.server.history.read_state import show_unread
+from securechat.server.history.replay import replay
+from securechat.server.rooms.room import User
+from securechat.server.sessions.rendering import render_join
+from securechat.server.sessions.session import Session
 from securechat.server.welcome import REALNAME_BYTES_MAX, USERNAME_LENGTH_MAX, welcome
-from securechat.store.accounts import Account
+from securechat.store.credentials.accounts import Account
 
 _NOT_IN_USERNAMES = re.compile(r"[^A-Za-z0-9._-]")
 

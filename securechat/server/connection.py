@@ -28,15 +28,15 @@ from securechat.protocol.framing import LINE_BYTES_MAX, BadLine, LineBuffer, tru
 from securechat.protocol.message import parse
 from securechat.protocol.registration import Effect, Registration
 from securechat.server import arrivals
+from securechat.server.access.gate import Pass
+from securechat.server.access.limits import Bucket, Budgets
 from securechat.server.commands.table import bad_line, dispatch
 from securechat.server.context import Server, multiline_limits
-from securechat.server.gate import Pass
-from securechat.server.labels import label_of, labeled
-from securechat.server.limits import Bucket, Budgets
-from securechat.server.outbox import Outbox
-from securechat.server.session import Session
+from securechat.server.sessions.labels import label_of, labeled
+from securechat.server.sessions.outbox import Outbox
+from securechat.server.sessions.session import Session
 from securechat.server.welcome import isupport_tokens
-from securechat.store.accounts import Account
+from securechat.store.credentials.accounts import Account
 from securechat.transport.base import Link, Wire
 from securechat.transport.tls import TLSLink
 
@@ -341,7 +341,7 @@ async def _run_session(
             received, mark = server.delivery.position, session.mark
             with _farewell(server):
                 last = f"ERROR :Closing link: {reason}\r\n".encode()
-                sent = await outbox.finish(last)  # noqa: ASYNC102 - the same
+                sent = await outbox.finish(last)  # noqa: ASYNC102 - shielded, with a deadline
                 if sent and session.has_quit and mark is not None:
                     server.devices.received(mark, received)
             context.info("session ended", reason=reason)

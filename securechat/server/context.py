@@ -12,23 +12,23 @@ import trio
 
 from securechat.config import Settings
 from securechat.protocol.multiline import Limits
-from securechat.server.bots import Bots
-from securechat.server.delivery import Delivery
-from securechat.server.devices import Devices
-from securechat.server.directory import Directory
-from securechat.server.gate import Gate
-from securechat.server.journal import Journal
-from securechat.server.limits import AddressLimits
-from securechat.server.markers import Markers
-from securechat.server.metadata import Metadata
-from securechat.server.outbox import Flusher
-from securechat.server.record_writer import RecordWriter
-from securechat.server.room import Room
-from securechat.server.session import Session
-from securechat.server.uses import Uses
-from securechat.server.whowas import Whowas
+from securechat.server.access.gate import Gate
+from securechat.server.access.limits import AddressLimits
+from securechat.server.fanout.delivery import Delivery
+from securechat.server.persistence.devices import Devices
+from securechat.server.persistence.journal import Journal
+from securechat.server.persistence.markers import Markers
+from securechat.server.persistence.metadata import Metadata
+from securechat.server.persistence.record_writer import RecordWriter
+from securechat.server.persistence.uses import Uses
+from securechat.server.rooms.bots import Bots
+from securechat.server.rooms.directory import Directory
+from securechat.server.rooms.room import Room
+from securechat.server.rooms.whowas import Whowas
+from securechat.server.sessions.outbox import Flusher
+from securechat.server.sessions.session import Session
 from securechat.store.contract import Store
-from securechat.store.tokens import Tokens
+from securechat.store.credentials.tokens import Tokens
 
 
 def wall_clock_ms() -> int:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from securechat.protocol.capabilities import EXTENDED_MONITOR
 from securechat.protocol.replies import Reply
 from securechat.server.context import Server
-from securechat.server.room import User
-from securechat.server.session import Session
-from securechat.server.showing import put
+from securechat.server.fanout.showing import put
+from securechat.server.rooms.room import User
+from securechat.server.sessions.session import Session
 from securechat.store.contract import Event
 
 

@@ -17,23 +17,23 @@ import trio
 
 from securechat.config import Settings, limit
 from securechat.protocol.names import fold
-from securechat.server.bots import Bots
+from securechat.server.access.gate import Gate
+from securechat.server.access.limits import AddressLimits, LoginLimits
 from securechat.server.connection import serve_link, serve_wire
 from securechat.server.context import Server, wall_clock_ms
-from securechat.server.delivery import Delivery
-from securechat.server.devices import Devices, watch_devices
-from securechat.server.directory import Directory
-from securechat.server.gate import Gate
-from securechat.server.ids import Ids
-from securechat.server.journal import Journal
-from securechat.server.limits import AddressLimits, LoginLimits
-from securechat.server.markers import Markers
-from securechat.server.metadata import Metadata
-from securechat.server.outbox import Flusher
-from securechat.server.record_writer import RecordWriter
-from securechat.server.retention import watch_retention
-from securechat.server.room import CHANNEL_RECORD, Room
-from securechat.server.uses import Uses, watch_uses
+from securechat.server.fanout.delivery import Delivery
+from securechat.server.history.retention import watch_retention
+from securechat.server.persistence.devices import Devices, watch_devices
+from securechat.server.persistence.ids import Ids
+from securechat.server.persistence.journal import Journal
+from securechat.server.persistence.markers import Markers
+from securechat.server.persistence.metadata import Metadata
+from securechat.server.persistence.record_writer import RecordWriter
+from securechat.server.persistence.uses import Uses, watch_uses
+from securechat.server.rooms.bots import Bots
+from securechat.server.rooms.directory import Directory
+from securechat.server.rooms.room import CHANNEL_RECORD, Room
+from securechat.server.sessions.outbox import Flusher
 from securechat.server.watchers import (
     forget_old_limits,
     watch_audit,
@@ -42,10 +42,10 @@ from securechat.server.watchers import (
     watch_expiry,
     watch_silence,
 )
-from securechat.store.accounts import Accounts
 from securechat.store.contract import Change, Store
-from securechat.store.passwords import Hasher, profile_named
-from securechat.store.tokens import Tokens
+from securechat.store.credentials.accounts import Accounts
+from securechat.store.credentials.passwords import Hasher, profile_named
+from securechat.store.credentials.tokens import Tokens
 from securechat.transport.base import Link, Wire
 from securechat.transport.sockets import listen, serve
 

@@ -14,13 +14,13 @@ from securechat.errors import StoreError, StoreUnavailable
 from securechat.protocol.framing import split_text
 from securechat.server.commands.batches import end_overdue
 from securechat.server.context import Server
-from securechat.server.room import CHANNEL_RECORD, Room
-from securechat.server.uses import end_device
-from securechat.store.accounts import KIND as ACCOUNT_RECORD
-from securechat.store.accounts import account_of
+from securechat.server.persistence.uses import end_device
+from securechat.server.rooms.room import CHANNEL_RECORD, Room
 from securechat.store.audit import prune_audit
 from securechat.store.contract import Change, Record
-from securechat.store.tokens import KIND as TOKEN_RECORD
+from securechat.store.credentials.accounts import KIND as ACCOUNT_RECORD
+from securechat.store.credentials.accounts import account_of
+from securechat.store.credentials.tokens import KIND as TOKEN_RECORD
 
 SILENCE_SECONDS = 1.0
 BATCHES_SECONDS = 1.0

@@ -29,8 +29,8 @@ from securechat.protocol.modes import (
 from securechat.protocol.names import ACCOUNT_LENGTH_MAX, CHANNEL_BYTES_MAX
 from securechat.protocol.replies import Reply, in_lines
 from securechat.server.context import Server
-from securechat.server.session import Session
-from securechat.store.accounts import ADMIN
+from securechat.server.sessions.session import Session
+from securechat.store.credentials.accounts import ADMIN
 
 USERNAME_LENGTH_MAX = 18
 REALNAME_BYTES_MAX = 100

@@ -16,7 +16,7 @@ from securechat.errors import UserError
 from securechat.store.contract import Record
 from securechat.store.database import FILE_NAME, connect, explained, is_damage, prepare_file
 from securechat.store.schema import SCHEMA_STEPS
-from securechat.store.search_check import disagreements
+from securechat.store.search.check import disagreements
 
 Parser = Callable[[Record], object]
 """Reads a present record; raises ``KeyError``, ``TypeError`` or ``ValueError`` for a wrong one."""

@@ -19,10 +19,11 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from securechat.errors import UserError
-from securechat.store import database, search_index
+from securechat.store import database
 from securechat.store.database import FILE_NAME, connect, explained, is_damage, prepare_file
 from securechat.store.lock import sole_server
 from securechat.store.schema import SCHEMA_STEPS
+from securechat.store.search import index as search_index
 
 Progress = Callable[[int, int], None]
 """Is told how many pages are done, and of how many."""

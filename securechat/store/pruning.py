@@ -33,7 +33,8 @@ def forget(
         where += " AND conversation = ?"
         values.append(conversation)
     oldest = connection.execute(
-        f"SELECT position, msgid FROM events WHERE {where} ORDER BY position LIMIT ?",  # noqa: S608
+        f"SELECT position, msgid FROM events WHERE {where} "  # noqa: S608 - constants only
+        "ORDER BY position LIMIT ?",
         (*values, max(limit, 0)),
     ).fetchall()
     about = connection.execute(
@@ -67,7 +68,7 @@ def nth_newest(
     """Return the position of one of the newest events; see ``contract.Store.nth_newest``."""
     wanted = f" AND kind IN ({', '.join('?' * len(kinds))})" if kinds else ""
     row = connection.execute(
-        f"SELECT position FROM events WHERE conversation = ?{wanted} "  # noqa: S608 - marks only
+        f"SELECT position FROM events WHERE conversation = ?{wanted} "  # noqa: S608 - question marks only
         "ORDER BY position DESC LIMIT 1 OFFSET ?",
         (conversation, *kinds, number - 1),
     ).fetchone()

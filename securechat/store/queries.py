@@ -18,7 +18,10 @@ _COLUMNS = (
     "position, msgid, time_ms, kind, account, source, conversation, target, text, tags, parent"
 )
 _EVENT_ROWS = f"SELECT {_COLUMNS} FROM events"  # noqa: S608 - constants only
-_INSERT_EVENT = f"INSERT INTO events ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+_INSERT_EVENT = (
+    f"INSERT INTO events ({_COLUMNS}) "  # noqa: S608 - constants only
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
 _RECORD_ROWS = "SELECT kind, key, version, value FROM records"
 
 _EventRow = tuple[int, str, int, str, str, str, str, str, str, str | None, str | None]

@@ -28,7 +28,7 @@ from securechat.store.contract import Change, Entry, Record, Stored
 from securechat.store.feed import PAGE_EVENTS_MAX, Feed, Recent
 from securechat.store.rounds import Rounds
 from securechat.store.runner import Runner, in_threads
-from securechat.store.search import SEARCHES_AT_ONCE, SearchIndex
+from securechat.store.search.indexer import SEARCHES_AT_ONCE, SearchIndex
 
 T = TypeVar("T")
 

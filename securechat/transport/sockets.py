@@ -258,8 +258,7 @@ async def serve(
 async def _accept_from(
     listener: trio.SocketListener, handler: Handler, nursery: trio.Nursery
 ) -> None:
-    # It is slow to load, and clients have no use for it.
-    from structlog import get_logger  # noqa: PLC0415 - as above
+    from structlog import get_logger  # noqa: PLC0415 - slow to load, and of no use to clients
 
     log = get_logger()
     failing = False

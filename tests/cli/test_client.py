@@ -19,7 +19,7 @@ from securechat.cli import client_entry, client_work
 from securechat.cli.client import main
 from securechat.cli.client_entry import Entry
 from securechat.cli.client_place import Address, parse_address
-from securechat.client.stdio import StdStreams
+from securechat.client.lineclient.stdio import StdStreams
 from securechat.errors import UserError
 
 

@@ -14,8 +14,8 @@ import pytest
 from support.client_program import PASSWORD, Person, Served, run
 from support.tls_servers import Authority
 
+from securechat.certificates.pem import colon_form, fingerprint
 from securechat.client.tokens import CAPABILITY
-from securechat.pem import colon_form, fingerprint
 
 
 @pytest.fixture

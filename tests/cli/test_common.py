@@ -49,6 +49,52 @@ def test_a_bug_stays_loud(bug: BaseException) -> None:
     assert failing(bug).exception is bug
 
 
+@click.command(cls=common.Program)
+@click.argument("name")
+@click.argument("place", required=False)
+@click.option("--send", nargs=2, metavar="TARGET TEXT")
+@click.option("--days", type=int, required=True, metavar="NUMBER")
+@click.option("-j", "--json", is_flag=True)
+def strict(**_: object) -> None:
+    """Take what the options above say."""
+
+
+@pytest.mark.parametrize(
+    ("typed", "sentence"),
+    [
+        ("", "NAME is missing: write 'strict NAME --days NUMBER'."),
+        ("bob", "--days NUMBER is missing: write 'strict NAME --days NUMBER'."),
+        ("bob --days", "--days needs a value: write --days NUMBER."),
+        (
+            "bob --days 3 --send #lobby",
+            "--send needs 2 values: write --send TARGET TEXT, and what has spaces in quotes.",
+        ),
+        ("bob --days 3 --json=yes", "--json takes no value: write it alone."),
+    ],
+)
+def test_wrong_usage_says_what_to_write(typed: str, sentence: str) -> None:
+    result = CliRunner().invoke(strict, typed.split())
+    assert result.exit_code == 2
+    usage, _, said = result.stderr.partition("Error: ")
+    assert usage.startswith("Usage: strict ")
+    assert said == f"{sentence}\n"
+
+
+def test_the_commands_of_a_group_say_what_to_write() -> None:
+    @click.group(cls=common.ProgramGroup)
+    def group() -> None:
+        """Have commands."""
+
+    @group.command()
+    @click.argument("name")
+    def show(name: str) -> None:
+        """Show it."""
+
+    result = CliRunner().invoke(group, ["show"])
+    assert result.exit_code == 2
+    assert result.stderr.endswith("Error: NAME is missing: write 'group show NAME'.\n")
+
+
 def test_interrupted() -> None:
     for error in (KeyboardInterrupt(), BaseExceptionGroup("", [KeyboardInterrupt()])):
         result = failing(error)

@@ -106,7 +106,7 @@ def test_what_print_config_shows_can_be_read_back(run: Program, tmp_path: Path) 
         (["--port", "70000"], "--port"),
         (["--lobby", "lobby"], "--lobby"),
         (["sing"], "No such command 'sing'"),
-        (["announce"], "Missing argument"),
+        (["announce"], "TEXT... is missing: write 'main announce TEXT...'"),
     ],
 )
 def test_wrong_usage(run: Program, arguments: list[str], sentence: str) -> None:
@@ -158,7 +158,10 @@ def test_announcing_where_nothing_runs(
     monkeypatch.setattr(program, "ANNOUNCE_SECONDS", 0.1)
     result = run("announce", "--data", data, "anybody?")
     assert result.exit_code == 1
-    assert result.stderr == f"Error: No server is running on {data}, so nobody was told.\n"
+    assert result.stderr == (
+        f"Error: No server is running on {data}, so nobody was told: name another folder with "
+        "--data.\n"
+    )
 
     async def left() -> int:
         async with open_store(data) as store:

@@ -15,7 +15,7 @@ from support.store_conformance import entries
 from securechat.cli import server_data
 from securechat.cli.server import main
 from securechat.config import SETTINGS
-from securechat.server.room import (
+from securechat.server.rooms.room import (
     CHANNEL_RECORD,
     INVITATION_RECORD,
     MEMBER_RECORD,
@@ -24,8 +24,8 @@ from securechat.server.room import (
     Room,
     member_key,
 )
-from securechat.store.accounts import Accounts, NewAccount
 from securechat.store.contract import Change
+from securechat.store.credentials.accounts import Accounts, NewAccount
 from securechat.store.database import FILE_NAME
 from securechat.store.lock import sole_server
 from securechat.store.runner import inline
@@ -120,7 +120,7 @@ def test_restore_wants_the_server_stopped(run: Program, data: Path) -> None:
 def test_wrong_usage(run: Program, data: Path, command: str) -> None:
     result = run(command)
     assert result.exit_code == 2
-    assert "Missing argument 'FILE'" in result.stderr
+    assert f"FILE is missing: write 'main {command} FILE'." in result.stderr
 
 
 @pytest.mark.parametrize("arguments", [("backup", "x"), ("check",)])

@@ -22,8 +22,8 @@ import trio
 from click.testing import CliRunner, Result
 
 from securechat.cli.users import main
-from securechat.store.accounts import Account, Accounts
-from securechat.store.passwords import PROFILES, Profile
+from securechat.store.credentials.accounts import Account, Accounts
+from securechat.store.credentials.passwords import PROFILES, Profile
 from securechat.store.sqlite import open_store
 
 PASSWORD = "my cat sits on the mat"
@@ -111,7 +111,10 @@ class TestAdd:
         added(users, "Alice")
         result = users("add", "alice", "--generate")
         assert (result.exit_code, result.stdout) == (1, "")
-        assert result.stderr == "Error: An account named Alice exists already.\n"
+        assert result.stderr == (
+            "Error: An account named Alice exists already: choose another name, or look at it "
+            "with 'securechat-users show Alice'.\n"
+        )
 
     @pytest.mark.parametrize("name", ["#lobby", "a", "9lives", "a b", "zoë", "x" * 33, "al!ce"])
     def test_a_name_with_wrong_characters(self, users: Users, data: Path, name: str) -> None:
@@ -130,7 +133,7 @@ class TestAdd:
     def test_a_password_that_is_no_text(self, users: Users) -> None:
         result = users("add", "alice", "--password-stdin", typed=b"caf\xe9 and something more\n")
         assert result.exit_code == 1
-        assert result.stderr == "Error: The password is not UTF-8 text.\n"
+        assert result.stderr == "Error: The password is not UTF-8 text: save it as UTF-8.\n"
 
     def test_without_a_terminal_to_ask_on(self, users: Users) -> None:
         result = users("add", "alice")
@@ -206,7 +209,9 @@ class TestPasswd:
         added(users, "alice")
         result = users("passwd", "bob", "--generate")
         assert (result.exit_code, result.stdout) == (1, "")
-        assert result.stderr == "Error: There is no account named bob.\n"
+        assert result.stderr == (
+            "Error: There is no account named bob: 'securechat-users list' shows those there are.\n"
+        )
 
     def test_a_bad_password_changes_nothing(self, users: Users, data: Path) -> None:
         added(users, "alice")
@@ -340,7 +345,7 @@ class TestImport:
         lines = result.stderr.splitlines()
         assert lines[0] == "Error: Nothing was imported."
         expected = [
-            "line 3: An account named alice exists already.",
+            "line 3: An account named alice exists already: leave out its line.",
             "line 4: The name Good is on line 2 already.",
             "line 5: '9x' cannot be an account's name",
             "line 5: The password is too short",

@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 
 from securechat.cli import users_csv, users_data
 from securechat.cli.users import main
-from securechat.store.passwords import PROFILES, Profile
+from securechat.store.credentials.passwords import PROFILES, Profile
 
 PASSWORD = "my cat sits on the mat"
 HASH = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0$aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNo"
@@ -85,14 +85,17 @@ def test_a_suspension(users: Users) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [
-        (("suspend", "bob"), 1, "There is no account named bob."),
-        (("unsuspend", "bob"), 1, "There is no account named bob."),
+        (("suspend", "bob"), 1, "There is no account named bob: 'securechat-users list' shows"),
+        (("unsuspend", "bob"), 1, "There is no account named bob: 'securechat-users list' shows"),
         (("suspend", "alice", "2x"), 2, "'2x' is no duration: a duration is a number and"),
         (("suspend", "alice", "0"), 2, "'0' is no duration"),
         (("suspend", "alice", "--reason", "x" * 201), 2, "at most 200 bytes"),
         (("suspend", "alice", "--reason", "two\nlines"), 2, "one line"),
         (("audit", "--since", "noon"), 2, "'noon' is no time: write 2026-11-22"),
         (("audit", "--limit", "0"), 2, "--limit"),
+        (("audit", "--limit"), 2, "--limit needs a value: write --limit NUMBER."),
+        (("role", "alice"), 2, "write 'main role NAME {admin|moderator|member}'."),
+        (("suspend",), 2, "NAME is missing: write 'main suspend NAME'."),
     ],
 )
 def test_mistakes(users: Users, arguments: tuple[str, ...], code: int, sentence: str) -> None:

@@ -14,9 +14,9 @@ from click.testing import CliRunner, Result
 from securechat.cli.users import main
 from securechat.protocol.names import fold
 from securechat.protocol.tokens import is_token
-from securechat.store.passwords import PROFILES, Profile
+from securechat.store.credentials.passwords import PROFILES, Profile
+from securechat.store.credentials.tokens import Tokens
 from securechat.store.sqlite import open_store
-from securechat.store.tokens import Tokens
 
 PASSWORD = "my cat sits on the mat"
 Users = Callable[..., Result]
@@ -116,11 +116,11 @@ def test_revoking(users: Users, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [
-        (("add", "carol", "--name", "phone"), 1, "There is no account named carol."),
+        (("add", "carol", "--name", "phone"), 1, "There is no account named carol: "),
         (("add", "alice", "--name", ""), 1, "A device's name is one line of 1 to 64 characters"),
-        (("add", "alice"), 2, "Missing option '--name'"),
-        (("list", "carol"), 1, "There is no account named carol."),
-        (("revoke", "carol", "--all"), 1, "There is no account named carol."),
+        (("add", "alice"), 2, "write 'main token add ACCOUNT --name TEXT'."),
+        (("list", "carol"), 1, "There is no account named carol: "),
+        (("revoke", "carol", "--all"), 1, "There is no account named carol: "),
         (("revoke", "alice", "0123"), 1, "Alice has no token with the id 0123: "),
         (("revoke", "alice"), 2, "Name the ids of tokens, or use --all"),
         (("revoke", "alice", "0123", "--all"), 2, "Name the ids of tokens, or use --all"),

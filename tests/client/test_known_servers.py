@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from support.tls_servers import Authority, new_key
 
+from securechat.certificates.pem import colon_form
 from securechat.client.errors import TrustError
 from securechat.client.trust import KnownServer, KnownServers, Seen, pin_of
 from securechat.client.trust.probing import agreed, notes, question, remembered
 from securechat.errors import UserError
-from securechat.pem import colon_form
 
 NOW = datetime.now(UTC)
 DAY = date(2026, 11, 28)

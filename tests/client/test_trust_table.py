@@ -16,11 +16,11 @@ import pytest
 from support.fake_server import FakeServer
 from support.tls_servers import Authority, Key, Pair, Recorder, listening, new_key
 
+from securechat.certificates.pem import fingerprint
 from securechat.client.connection import connect
 from securechat.client.errors import ConnectFailed, LoginRefused, TrustError, UnknownServer
 from securechat.client.trust import KnownServer, KnownServers, Seen, Trust, choose, pin_of
 from securechat.client.trust.probing import appraise
-from securechat.pem import fingerprint
 
 PASSWORD = "wonderland-rabbit"
 HOST, ADDRESS = "localhost", "127.0.0.1"

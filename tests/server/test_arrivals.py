@@ -13,8 +13,8 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from securechat.errors import StoreUnavailable
 from securechat.protocol.message import parse
-from securechat.server.outbox import BUSY_OUTBOXES, LATER_SECONDS
-from securechat.store.accounts import NewAccount
+from securechat.server.sessions.outbox import BUSY_OUTBOXES, LATER_SECONDS
+from securechat.store.credentials.accounts import NewAccount
 
 ALICE = ":alice!~alice@securechat.internal"
 

@@ -14,10 +14,10 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from securechat.errors import ConnectionLost, HandshakeFailed, StoreRefused, StoreUnavailable
 from securechat.server.connection import serve_link, serve_wire
-from securechat.store.accounts import Accounts
 from securechat.store.contract import Record
+from securechat.store.credentials.accounts import Accounts
+from securechat.store.credentials.tokens import Tokens
 from securechat.store.sqlite import SQLiteStore
-from securechat.store.tokens import Tokens
 from securechat.transport.memory import PlainLink, memory_wires
 
 

@@ -11,7 +11,7 @@ from support.memory import client_context, server_context
 from trio.testing import MockClock
 
 from securechat.server.run import make_server, open_listeners, running
-from securechat.store.passwords import FAST, STANDARD
+from securechat.store.credentials.passwords import FAST, STANDARD
 from securechat.store.runner import inline
 from securechat.store.sqlite import open_store
 from securechat.transport.sockets import connect

@@ -22,8 +22,8 @@ from securechat.protocol.message import parse
 from securechat.server.commands.table import dispatch
 from securechat.server.connection import serve_link
 from securechat.server.context import Server
-from securechat.server.directory import Directory
-from securechat.server.session import Session
+from securechat.server.rooms.directory import Directory
+from securechat.server.sessions.session import Session
 from securechat.store.contract import Event, Stored
 from securechat.store.database import FILE_NAME
 from securechat.store.runner import inline

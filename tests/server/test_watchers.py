@@ -13,16 +13,16 @@ from support.house import House, open_house
 from trio.testing import MockClock
 
 from securechat.errors import StoreRefused, StoreUnavailable
-from securechat.server.limits import NEW_CONNECTIONS_WINDOW_SECONDS
+from securechat.server.access.limits import NEW_CONNECTIONS_WINDOW_SECONDS
 from securechat.server.watchers import (
     ANNOUNCEMENT_RECORD,
     AUDIT_PORTION,
     AUDIT_SECONDS,
     announce,
 )
-from securechat.store.accounts import Accounts
 from securechat.store.audit import AuditEntry, audit_page, audited
 from securechat.store.contract import Change
+from securechat.store.credentials.accounts import Accounts
 
 Act = Callable[[Accounts], Awaitable[object]]
 

@@ -10,10 +10,10 @@ import trio
 from support.store_conformance import entries, entry, event
 
 from securechat.errors import UserError
-from securechat.store import accounts
-from securechat.store.accounts import Accounts, NewAccount
 from securechat.store.checking import FAULTS_MAX, counts, faults
 from securechat.store.contract import Amendment, Change, Entry
+from securechat.store.credentials import accounts
+from securechat.store.credentials.accounts import Accounts, NewAccount
 from securechat.store.database import FILE_NAME
 from securechat.store.runner import inline
 from securechat.store.schema import SCHEMA_STEPS

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import trio
-from support.house import House, password_of
+from support.house import House, open_house, password_of
 
 from securechat.client import Client, connect, events
 from securechat.client.reach import Dial
@@ -67,6 +69,19 @@ class Line:
         self.wires[-1].reset()
 
 
+class Sleeper:
+    """The clock of a machine that may sleep: it goes on then (``slept``), and Trio's does not."""
+
+    def __init__(self) -> None:
+        self.slept = timedelta(0)
+        self._start = trio.current_time()
+
+    def now(self) -> datetime:
+        """Return the time of day."""
+        awake = timedelta(seconds=trio.current_time() - self._start)
+        return datetime(2030, 1, 1, tzinfo=UTC) + self.slept + awake
+
+
 @asynccontextmanager
 async def at_home(
     house: House, name: str, *, line: Line | None = None, **more: Any
@@ -80,6 +95,17 @@ async def at_home(
         ) as client:
             await client.join("#lobby")
             yield client
+
+
+@asynccontextmanager
+async def two_at_home(folder: Path, **more: Any) -> AsyncIterator[tuple[Client, Client]]:
+    """Run alice's client and bob's in a house of their own; ``more`` is for ``open_house``."""
+    async with (
+        open_house(folder, **more) as house,
+        at_home(house, "alice") as alice,
+        at_home(house, "bob") as bob,
+    ):
+        yield alice, bob
 
 
 async def happen(client: Client, kind: type[events.Event], **fields: object) -> Any:

@@ -113,7 +113,7 @@ class Person:
             stderr=follower,
             env={**usual, **environment},
             start_new_session=True,
-            preexec_fn=lambda: take_over(follower),  # noqa: PLW1509
+            preexec_fn=lambda: take_over(follower),  # noqa: PLW1509 - one ioctl, no lock
         )
         self.seen = io.StringIO()
         self.unseen = ""

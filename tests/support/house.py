@@ -23,9 +23,9 @@ from securechat.server.commands.table import dispatch
 from securechat.server.connection import Dispatch, serve_link
 from securechat.server.context import Server, wall_clock_ms
 from securechat.server.run import Running, make_server, running
-from securechat.store.accounts import Accounts, NewAccount
 from securechat.store.contract import Store
-from securechat.store.passwords import Hasher, Profile
+from securechat.store.credentials.accounts import Accounts, NewAccount
+from securechat.store.credentials.passwords import Hasher, Profile
 from securechat.store.runner import inline
 from securechat.store.sqlite import SQLiteStore, open_store
 from securechat.transport.memory import MemoryWire, PlainLink, memory_wires

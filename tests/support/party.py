@@ -21,7 +21,7 @@ from trio.testing import wait_all_tasks_blocked
 
 from securechat.errors import ConnectionLost
 from securechat.protocol.modes import PREFIXES
-from securechat.server.directory import Directory
+from securechat.server.rooms.directory import Directory
 from securechat.transport.memory import PlainLink
 
 ALL = EVERYTHING

@@ -24,8 +24,8 @@ import argon2
 import trio
 import trustme
 
-from securechat.store.accounts import Accounts, NewAccount
-from securechat.store.passwords import FAST
+from securechat.store.credentials.accounts import Accounts, NewAccount
+from securechat.store.credentials.passwords import FAST
 from securechat.store.sqlite import open_store
 
 PASSWORD = "correct horse battery staple"

@@ -69,7 +69,8 @@ async def test_an_announcement_without_a_server_says_so(home: Home) -> None:
     result = await announce(home, "too early")
     assert result.returncode == 1
     assert result.stderr.decode() == (
-        f"Error: No server is running on {home.data}, so nobody was told.\n"
+        f"Error: No server is running on {home.data}, so nobody was told: name another folder "
+        "with --data.\n"
     )
     async with running_server(home) as server, user(server, "alice") as alice:
         await alice.ping()

@@ -10,7 +10,7 @@ from support.person import user
 from support.system import NO_FLOOD_LIMIT, PASSWORD, Home, Server, authority, run_program
 from support.system import running_server as running
 
-from securechat.store.search_check import disagreements
+from securechat.store.search.check import disagreements
 
 
 @pytest.fixture
@@ -92,5 +92,5 @@ async def test_an_index_that_was_cut_off_by_kill_9(home: Home) -> None:
         before = (home.data / "search.db").stat().st_mtime_ns  # noqa: ASYNC240 - no wait
         done = await run_program("securechat-users", "--data", home.data, "list")
         assert done.returncode == 0
-        assert (home.data / "search.db").stat().st_mtime_ns == before  # noqa: ASYNC240
+        assert (home.data / "search.db").stat().st_mtime_ns == before  # noqa: ASYNC240 - no wait
     assert disagreements(home.data) == []

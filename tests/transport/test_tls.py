@@ -22,7 +22,8 @@ from trio.testing import MockClock, assert_checkpoints, wait_all_tasks_blocked
 
 from securechat.errors import ConnectionLost
 from securechat.transport.memory import MemoryWire, memory_wires
-from securechat.transport.tls import CHUNK_BYTES, RECEIVE_BYTES_MAX, SLICE_BYTES_MAX, TLSLink
+from securechat.transport.tls import CHUNK_BYTES, RECEIVE_BYTES_MAX, TLSLink
+from securechat.transport.tls_sending import SLICE_BYTES_MAX
 
 CLOSED_HERE = "closed on this side"
 RESET = "the connection broke: connection reset by peer"

@@ -15,8 +15,8 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from securechat.certificates.pem import fingerprint
 from securechat.client.errors import TrustError
-from securechat.pem import fingerprint
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from securechat.client.channels import Member
-from securechat.client.commands import as_channel
-from securechat.client.commandtable import ROWS
+from securechat.client.commandtable import ROWS, as_channel
 from securechat.client.errors import JoinRefused
 from securechat.client.tui import emojis, help, keeping, slash, talk, themes  # noqa: A004
 from securechat.client.tui.conversation import Conversation, Entry

@@ -14,7 +14,7 @@ from securechat.protocol.framing import split_text
 from securechat.protocol.replies import fail
 from securechat.server.commands.base import Refused
 from securechat.server.context import Server
-from securechat.server.session import Session
+from securechat.server.sessions.session import Session
 from securechat.store.audit import AuditEntry, audited
 from securechat.store.contract import Change
 

@@ -22,9 +22,9 @@ from securechat.server.commands.base import Command, Handler, Refused
 from securechat.server.commands.rooms import alone_in, governed_room, require_role
 from securechat.server.commands.suspending import duration_and_reason
 from securechat.server.context import Server
-from securechat.server.rendering import slow_mode_sentence
-from securechat.server.room import CHANNEL_RECORD
-from securechat.server.session import Session
+from securechat.server.rooms.room import CHANNEL_RECORD
+from securechat.server.sessions.rendering import slow_mode_sentence
+from securechat.server.sessions.session import Session
 from securechat.store.contract import Change
 
 SLOW_SECONDS_MAX = 6 * 3600

@@ -13,7 +13,7 @@ from itertools import islice
 from securechat.protocol.message import Message
 from securechat.protocol.replies import Reply
 from securechat.server.context import Server
-from securechat.server.session import LINES_AT_ONCE, Session
+from securechat.server.sessions.session import LINES_AT_ONCE, Session
 
 Handler = Callable[[Server, Session, Message], Awaitable[None]]
 

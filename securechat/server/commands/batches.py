@@ -18,8 +18,8 @@ from securechat.protocol.replies import Reply, fail
 from securechat.server.commands.base import Command, Refused
 from securechat.server.commands.messages import client_tags, say
 from securechat.server.context import Server, multiline_limits
-from securechat.server.labels import label_of, tagged
-from securechat.server.session import Session
+from securechat.server.sessions.labels import label_of, tagged
+from securechat.server.sessions.session import Session
 
 # What one message of a budget may have; a larger one counts as so many more.
 LINES_PER_MESSAGE = 10

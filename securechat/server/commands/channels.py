@@ -19,8 +19,9 @@ from securechat.protocol.replies import Reply, fail
 from securechat.server.commands.base import Command, Refused
 from securechat.server.commands.rooms import alone_in, governed_room, own_room, require_role
 from securechat.server.context import Server
-from securechat.server.replay import replay_room
-from securechat.server.room import (
+from securechat.server.fanout.views import names_lines, topic_lines
+from securechat.server.history.replay import replay_room
+from securechat.server.rooms.room import (
     CHANNEL_RECORD,
     INVITATION_RECORD,
     MEMBER_RECORD,
@@ -29,8 +30,7 @@ from securechat.server.room import (
     User,
     member_key,
 )
-from securechat.server.session import Session
-from securechat.server.views import names_lines, topic_lines
+from securechat.server.sessions.session import Session
 from securechat.server.welcome import REASON_BYTES_MAX
 from securechat.store.contract import Change
 

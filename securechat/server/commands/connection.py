@@ -13,9 +13,9 @@ from securechat.protocol.replies import fail
 from securechat.server.arrivals import announce_away
 from securechat.server.commands.base import Command, Refused
 from securechat.server.context import Server
+from securechat.server.fanout.showing import put, seen
 from securechat.server.monitors import tell_watchers
-from securechat.server.session import Session
-from securechat.server.showing import put, seen
+from securechat.server.sessions.session import Session
 from securechat.server.welcome import REALNAME_BYTES_MAX
 from securechat.server.welcome import isupport as isupport_of
 

@@ -16,7 +16,7 @@ from securechat.server.commands.auditing import acted, tell
 from securechat.server.commands.base import Command, Refused
 from securechat.server.commands.rooms import alone_in, known_room
 from securechat.server.context import Server
-from securechat.server.room import (
+from securechat.server.rooms.room import (
     CHANNEL_RECORD,
     DROPPED_RECORD,
     FOUNDER,
@@ -24,7 +24,7 @@ from securechat.server.room import (
     MEMBER_RECORD,
     member_key,
 )
-from securechat.server.session import Session
+from securechat.server.sessions.session import Session
 from securechat.server.welcome import REASON_BYTES_MAX
 from securechat.store.contract import Change
 

@@ -21,11 +21,11 @@ from securechat.server.commands.places import Place, find_message, place_of, tur
 from securechat.server.commands.rooms import may_act_on
 from securechat.server.commands.speaking import why_not
 from securechat.server.context import Server, multiline_limits
-from securechat.server.context_lines import EDITS_MAX, RELATED_MAX
-from securechat.server.removal import Removal
-from securechat.server.rendering import edit_tags
-from securechat.server.room import RANKS
-from securechat.server.session import Session
+from securechat.server.history.context_lines import EDITS_MAX, RELATED_MAX
+from securechat.server.rooms.room import RANKS
+from securechat.server.sessions.removal import Removal
+from securechat.server.sessions.rendering import edit_tags
+from securechat.server.sessions.session import Session
 from securechat.server.welcome import REASON_BYTES_MAX
 from securechat.store.contract import Amendment, Event
 

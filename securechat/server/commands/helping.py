@@ -13,7 +13,7 @@ from securechat.protocol.message import Message
 from securechat.protocol.replies import in_lines
 from securechat.server.commands.base import Command, Refused
 from securechat.server.context import Server
-from securechat.server.session import Session
+from securechat.server.sessions.session import Session
 
 _COLUMNS = 72
 

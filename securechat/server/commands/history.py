@@ -19,8 +19,8 @@ from securechat.server.commands.auditing import acted
 from securechat.server.commands.base import Command, Refused
 from securechat.server.commands.rooms import alone_in, governed_room, require_role
 from securechat.server.context import Server
-from securechat.server.playback import play
-from securechat.server.reading import (
+from securechat.server.history.playback import play
+from securechat.server.history.reading import (
     MESSAGE_KINDS,
     PIECE_EVENTS,
     Conversation,
@@ -30,9 +30,9 @@ from securechat.server.reading import (
     readable,
     readable_all,
 )
-from securechat.server.rendering import history_sentence, parse_server_time, server_time
-from securechat.server.room import CHANNEL_RECORD
-from securechat.server.session import LINES_AT_ONCE, Session
+from securechat.server.rooms.room import CHANNEL_RECORD
+from securechat.server.sessions.rendering import history_sentence, parse_server_time, server_time
+from securechat.server.sessions.session import LINES_AT_ONCE, Session
 from securechat.store.contract import Change
 
 log = structlog.get_logger(__name__)

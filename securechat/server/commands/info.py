@@ -14,7 +14,7 @@ from securechat.protocol.message import Message
 from securechat.server.commands.base import Command, Refused
 from securechat.server.commands.people import require_this_server
 from securechat.server.context import Server
-from securechat.server.session import Session
+from securechat.server.sessions.session import Session
 from securechat.server.welcome import isupport, lusers, motd
 
 _SOFTWARE = f"securechat-{securechat.__version__}"

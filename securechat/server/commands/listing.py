@@ -16,8 +16,8 @@ from securechat.protocol.message import Message
 from securechat.protocol.names import fold
 from securechat.server.commands.base import Command, reply_at_length
 from securechat.server.context import Server
-from securechat.server.room import Room
-from securechat.server.session import Session
+from securechat.server.rooms.room import Room
+from securechat.server.sessions.session import Session
 
 _NUMBER = re.compile(r"([CT]?)([<>])([0-9]{1,9})", re.ASCII | re.IGNORECASE)
 _MINUTE_MS = 60_000

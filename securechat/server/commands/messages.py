@@ -22,8 +22,8 @@ from securechat.server.commands.auditing import not_stored
 from securechat.server.commands.base import Command, Refused
 from securechat.server.commands.speaking import Audience, audience, is_for_a_room, keep_pace
 from securechat.server.context import Server
-from securechat.server.dialogs import Partner, dialog_changes, find_partner
-from securechat.server.session import Session
+from securechat.server.history.dialogs import Partner, dialog_changes, find_partner
+from securechat.server.sessions.session import Session
 from securechat.server.welcome import TARGETS_MAX
 
 OFFLINE = "Not here now, and will see this at the next login"

@@ -23,8 +23,8 @@ from securechat.protocol.replies import Numeric, Reply, fail, in_lines
 from securechat.server.commands.auditing import acted, not_stored
 from securechat.server.commands.base import Command, Refused
 from securechat.server.context import Server
-from securechat.server.dialogs import find_partner
-from securechat.server.metadata import (
+from securechat.server.history.dialogs import find_partner
+from securechat.server.persistence.metadata import (
     METADATA_RECORD,
     Metadata,
     Target,
@@ -32,10 +32,10 @@ from securechat.server.metadata import (
     of_room,
     of_user,
 )
-from securechat.server.room import RANKS, Room
-from securechat.server.session import LINES_AT_ONCE, Session
-from securechat.store.accounts import ADMIN
+from securechat.server.rooms.room import RANKS, Room
+from securechat.server.sessions.session import LINES_AT_ONCE, Session
 from securechat.store.contract import Change
+from securechat.store.credentials.accounts import ADMIN
 
 # What fits beside the longest server name and nick.
 _ROOM = 400

@@ -16,14 +16,14 @@ from securechat.server.commands.rooms import (
     require_role,
 )
 from securechat.server.context import Server
-from securechat.server.room import (
+from securechat.server.rooms.room import (
     INVITATION_RECORD,
     MEMBER_RECORD,
     RANKS,
     Invitation,
     member_key,
 )
-from securechat.server.session import Session
+from securechat.server.sessions.session import Session
 from securechat.server.welcome import REASON_BYTES_MAX
 from securechat.store.contract import Change
 

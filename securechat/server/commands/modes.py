@@ -35,7 +35,8 @@ from securechat.server.commands.auditing import acted
 from securechat.server.commands.base import Command, Refused
 from securechat.server.commands.rooms import alone_in, known_room, may_act_on
 from securechat.server.context import Server
-from securechat.server.room import (
+from securechat.server.fanout.showing import put, seen
+from securechat.server.rooms.room import (
     CHANNEL_RECORD,
     MEMBER_RECORD,
     RANKS,
@@ -44,8 +45,7 @@ from securechat.server.room import (
     member_key,
     role_after,
 )
-from securechat.server.session import Session
-from securechat.server.showing import put, seen
+from securechat.server.sessions.session import Session
 from securechat.store.contract import Change
 
 log = structlog.get_logger(__name__)

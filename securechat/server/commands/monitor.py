@@ -11,7 +11,7 @@ from securechat.protocol.replies import Numeric, fail, in_lines
 from securechat.server import monitors
 from securechat.server.commands.base import Command, Refused
 from securechat.server.context import Server
-from securechat.server.session import Session
+from securechat.server.sessions.session import Session
 
 # What fits beside the longest server name and nick.
 _ROOM = 400

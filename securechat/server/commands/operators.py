@@ -17,9 +17,9 @@ from securechat.protocol.message import Message
 from securechat.protocol.replies import fail
 from securechat.server.commands.base import Command, Refused
 from securechat.server.context import Server
-from securechat.server.rendering import line_for
-from securechat.server.session import Session
-from securechat.server.showing import put, seen
+from securechat.server.fanout.showing import put, seen
+from securechat.server.sessions.rendering import line_for
+from securechat.server.sessions.session import Session
 from securechat.store.audit import AuditEntry, audited
 
 log = structlog.get_logger(__name__)

@@ -19,8 +19,8 @@ from securechat.protocol.replies import Numeric, Reply, in_lines
 from securechat.server.commands.base import Command, Refused
 from securechat.server.commands.who import as_parameter, idle_seconds
 from securechat.server.context import Server
-from securechat.server.room import User
-from securechat.server.session import Session
+from securechat.server.rooms.room import User
+from securechat.server.sessions.session import Session
 
 USERHOST_NAMES_MAX = 5
 WHOIS_KEYS = ("display-name", "pronouns", "status", "homepage")

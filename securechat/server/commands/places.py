@@ -11,9 +11,9 @@ from securechat.protocol.replies import fail
 from securechat.server.commands.base import Refused
 from securechat.server.commands.speaking import Audience, is_for_a_room, sign_and_name
 from securechat.server.context import Server
-from securechat.server.context_lines import is_redacted
-from securechat.server.reading import readable, readable_room
-from securechat.server.session import Session
+from securechat.server.history.context_lines import is_redacted
+from securechat.server.history.reading import readable, readable_room
+from securechat.server.sessions.session import Session
 from securechat.store.contract import Event
 
 _KINDS = frozenset({"PRIVMSG", "NOTICE", "TAGMSG"})

@@ -14,10 +14,10 @@ from securechat.protocol.message import Message
 from securechat.protocol.replies import Reply, fail
 from securechat.server.commands.base import Command, Refused
 from securechat.server.context import Server
-from securechat.server.markers import marker_line
-from securechat.server.read_state import find_buffer, unread_line, unread_lines
-from securechat.server.rendering import parse_server_time
-from securechat.server.session import Session
+from securechat.server.history.read_state import find_buffer, unread_line, unread_lines
+from securechat.server.persistence.markers import marker_line
+from securechat.server.sessions.rendering import parse_server_time
+from securechat.server.sessions.session import Session
 
 _TIMESTAMP = re.compile(r"timestamp=(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)", re.ASCII)
 

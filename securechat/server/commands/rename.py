@@ -18,9 +18,9 @@ from securechat.server.commands.auditing import acted
 from securechat.server.commands.base import Command, Refused
 from securechat.server.commands.rooms import governed_room, require_role
 from securechat.server.context import Server
-from securechat.server.directory import former_names
-from securechat.server.room import CHANNEL_RECORD
-from securechat.server.session import Session
+from securechat.server.rooms.directory import former_names
+from securechat.server.rooms.room import CHANNEL_RECORD
+from securechat.server.sessions.session import Session
 from securechat.server.welcome import REASON_BYTES_MAX
 from securechat.store.contract import Change
 

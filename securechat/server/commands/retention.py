@@ -1,7 +1,7 @@
 """RETENTION: how long a channel's messages are kept.
 
 The command is SecureChat's own. It deletes, so that the channel's operators decide and everybody
-in it is told; what goes when is ``server/retention.py``.
+in it is told; what goes when is ``server/history/retention.py``.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from securechat.server.commands.auditing import acted, tell
 from securechat.server.commands.base import Command, Refused
 from securechat.server.commands.rooms import alone_in, governed_room, require_role
 from securechat.server.context import Server
-from securechat.server.keep_limits import WANTED, Keeping, parse_keeping, server_keeping
-from securechat.server.room import CHANNEL_RECORD
-from securechat.server.session import Session
+from securechat.server.rooms.keep_limits import WANTED, Keeping, parse_keeping, server_keeping
+from securechat.server.rooms.room import CHANNEL_RECORD
+from securechat.server.sessions.session import Session
 from securechat.store.contract import Change
 
 

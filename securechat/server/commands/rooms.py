@@ -10,8 +10,8 @@ from collections.abc import Callable
 from securechat.protocol import replies
 from securechat.server.commands.base import Refused
 from securechat.server.context import Server
-from securechat.server.room import FOUNDER, RANKS, Room
-from securechat.server.session import Session
+from securechat.server.rooms.room import FOUNDER, RANKS, Room
+from securechat.server.sessions.session import Session
 
 Find = Callable[[Server, Session, str], Room]
 
@@ -39,7 +39,7 @@ def governed_room(server: Server, session: Session, name: str) -> Room:
 
 
 async def alone_in(server: Server, session: Session, name: str, find: Find) -> Room:
-    """Return a room as it is when nobody else is changing it; see ``turns.py``."""
+    """Return a room as it is when nobody else is changing it; see ``persistence/turns.py``."""
     while True:
         room = find(server, session, name)
         if not await server.journal.turns.wait(room.id, alone=True):

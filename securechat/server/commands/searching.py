@@ -1,7 +1,7 @@
 """SEARCH: what was said, found by its words, as ``soju.im/search`` defines it.
 
-Only what CHATHISTORY would show is searched: ``reading.py`` says which conversations, and from
-where on. Redacted messages have no text and are not found.
+Only what CHATHISTORY would show is searched: ``history/reading.py`` says which conversations, and
+from where on. Redacted messages have no text and are not found.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from securechat.protocol.names import fold, is_channel
 from securechat.protocol.replies import Reply, fail
 from securechat.server.commands.base import Command, Refused
 from securechat.server.context import Server
-from securechat.server.reading import Conversation, readable, readable_all
-from securechat.server.rendering import lines_for, parse_server_time
-from securechat.server.session import LINES_AT_ONCE, Session
+from securechat.server.history.reading import Conversation, readable, readable_all
+from securechat.server.sessions.rendering import lines_for, parse_server_time
+from securechat.server.sessions.session import LINES_AT_ONCE, Session
 from securechat.store.contract import Stored
 
 BATCH_TYPE = "soju.im/search"

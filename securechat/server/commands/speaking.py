@@ -21,8 +21,8 @@ from securechat.protocol.names import is_channel
 from securechat.server.commands.base import Refused
 from securechat.server.commands.rooms import known_room
 from securechat.server.context import Server
-from securechat.server.room import RANKS, Room, User
-from securechat.server.session import Session
+from securechat.server.rooms.room import RANKS, Room, User
+from securechat.server.sessions.session import Session
 
 STATUSMSG = "".join(PREFIXES.values())
 _RANK_OF_SIGN = {sign: RANKS[letter] for letter, sign in PREFIXES.items()}

@@ -18,9 +18,9 @@ from securechat.server.commands.auditing import entry_lines, not_stored, tell
 from securechat.server.commands.base import Command, Refused
 from securechat.server.commands.operators import require_admin
 from securechat.server.context import Server
-from securechat.server.session import Session
-from securechat.store.accounts import MEMBER, Account, Accounts
+from securechat.server.sessions.session import Session
 from securechat.store.audit import audit_page
+from securechat.store.credentials.accounts import MEMBER, Account, Accounts
 
 REASON_BYTES_MAX = 200
 AUDIT_DEFAULT = 20

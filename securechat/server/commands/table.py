@@ -36,8 +36,8 @@ from securechat.server.commands import (
 )
 from securechat.server.commands.base import Command, Refused
 from securechat.server.context import Server
-from securechat.server.labels import label_of
-from securechat.server.session import Session
+from securechat.server.sessions.labels import label_of
+from securechat.server.sessions.session import Session
 
 FAMILIES = (
     banning,

@@ -20,16 +20,16 @@ from securechat.server.commands.messages import client_tags, find, targets_of
 from securechat.server.commands.places import known_message, place_of, turn_of
 from securechat.server.commands.speaking import Audience
 from securechat.server.context import Server
-from securechat.server.context_lines import (
+from securechat.server.fanout.showing import put, seen
+from securechat.server.history.context_lines import (
     REACTIONS_MAX,
     RELATED_MAX,
     present_reactions,
     reaction_of,
 )
-from securechat.server.dialogs import Partner
-from securechat.server.rendering import render
-from securechat.server.session import Session
-from securechat.server.showing import put, seen
+from securechat.server.history.dialogs import Partner
+from securechat.server.sessions.rendering import render
+from securechat.server.sessions.session import Session
 
 # Larger tags are relayed and not kept.
 REACTION_TAG_BYTES_MAX = 512
@@ -105,7 +105,7 @@ def _relay(
 
 
 def _copies(session: Session, found: Audience | Partner) -> Iterator[Session]:
-    """Yield who gets a message besides the echo; for what is kept ``delivery.py`` does the same."""
+    """Yield who gets a message besides the echo; what is kept, ``fanout/delivery.py`` sends."""
     user = session.user
     if isinstance(found, Audience):
         yield from (item for item in found.sessions(user) if item is not session)

@@ -16,10 +16,10 @@ from securechat.protocol.replies import fail
 from securechat.server.commands.auditing import not_stored
 from securechat.server.commands.base import Command, Refused, send_at_length
 from securechat.server.context import Server
-from securechat.server.rendering import server_time
-from securechat.server.session import Session
-from securechat.server.uses import end_device
-from securechat.store.tokens import AccountChanged, BadTokenName, TooManyTokens
+from securechat.server.persistence.uses import end_device
+from securechat.server.sessions.rendering import server_time
+from securechat.server.sessions.session import Session
+from securechat.store.credentials.tokens import AccountChanged, BadTokenName, TooManyTokens
 
 
 async def token(server: Server, session: Session, message: Message) -> None:
@@ -84,7 +84,7 @@ async def _revoke(server: Server, session: Session, token_id: str) -> None:
             by=user.name,
             account=user.name,
         )
-        if not gone and token_id != "*":  # noqa: S105 - the same
+        if not gone and token_id != "*":  # noqa: S105 - a word of the command
             text = "You have no token with this id: TOKEN LIST shows them"
             raise Refused(fail("TOKEN", "NO_SUCH_TOKEN", "REVOKE", token_id or "*", text=text))
         session.send(f":{session.server_name} TOKEN REVOKE {token_id}")

@@ -17,8 +17,8 @@ from securechat.protocol.names import is_channel
 from securechat.protocol.replies import Reply
 from securechat.server.commands.base import Command, reply_at_length
 from securechat.server.context import Server
-from securechat.server.room import Room, User
-from securechat.server.session import Session
+from securechat.server.rooms.room import Room, User
+from securechat.server.sessions.session import Session
 
 # The fields of WHOX in the order of the reply.
 _FIELDS = "tcuihsnfdlaor"

@@ -15,16 +15,16 @@ import structlog
 from securechat.errors import StoreError
 from securechat.protocol.masks import matches
 from securechat.server.context import Server
-from securechat.server.playback import play
-from securechat.server.reading import (
+from securechat.server.history.playback import play
+from securechat.server.history.reading import (
     MESSAGE_KINDS,
     Conversation,
     Pages,
     played_kinds,
     readable_all,
 )
-from securechat.server.replay import WITHOUT_LIMIT
-from securechat.server.session import Session
+from securechat.server.history.replay import WITHOUT_LIMIT
+from securechat.server.sessions.session import Session
 
 NAME = "*playback"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from securechat.client.commands import COMMANDS
 from securechat.client.commandtable import NAMES, ROWS
+from securechat.client.lineclient.commands import COMMANDS
 from securechat.client.tui.slash import (
     Do,
     Say,

@@ -10,7 +10,7 @@ from support.house import open_house, password_of
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from securechat.protocol.message import parse
-from securechat.store.accounts import NewAccount
+from securechat.store.credentials.accounts import NewAccount
 
 
 async def test_so_many_channels_and_no_more(folder: Path, autojump_clock: MockClock) -> None:

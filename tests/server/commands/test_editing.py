@@ -12,8 +12,8 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from securechat.errors import StoreRefused, StoreUnavailable
 from securechat.protocol.message import format_tags, parse
-from securechat.server.context_lines import EDITS_MAX
-from securechat.server.retention import ROUND_SECONDS
+from securechat.server.history.context_lines import EDITS_MAX
+from securechat.server.history.retention import ROUND_SECONDS
 from securechat.store.contract import Amendment, Entry, Event
 
 CAPS = f"{MODERN} draft/message-edit draft/message-redaction draft/multiline draft/chathistory"

@@ -13,7 +13,7 @@ from trio.testing import MockClock
 
 from securechat.errors import StoreUnavailable
 from securechat.protocol.message import Message, parse
-from securechat.store.accounts import NewAccount
+from securechat.store.credentials.accounts import NewAccount
 
 CAPS = "batch draft/chathistory message-tags server-time"
 

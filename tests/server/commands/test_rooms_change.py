@@ -13,10 +13,10 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from securechat.errors import StoreRefused
 from securechat.protocol.message import parse
-from securechat.server.directory import Directory
-from securechat.server.room import Invitation, Room
-from securechat.store.accounts import NewAccount
+from securechat.server.rooms.directory import Directory
+from securechat.server.rooms.room import Invitation, Room
 from securechat.store.contract import Change
+from securechat.store.credentials.accounts import NewAccount
 
 NAMES = ("alice", "bob", "carol", "dave")
 

@@ -12,7 +12,7 @@ from trio.testing import MockClock
 from securechat.errors import StoreUnavailable
 from securechat.protocol.message import parse
 from securechat.server.commands import tagging
-from securechat.server.context_lines import CONTEXT_LINES_MAX
+from securechat.server.history.context_lines import CONTEXT_LINES_MAX
 
 
 async def said(person: Person, text: str, target: str = "#lobby") -> str:
