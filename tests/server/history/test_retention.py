@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import sqlite3
 import threading
-import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -208,16 +206,15 @@ def on_disk(folder: Path) -> bytes:
     return b"".join(path.read_bytes() for path in sorted(folder.iterdir()))
 
 
-# --- measured, on threads and a real disk -----------------------------------------------------
+# --- on threads and a real disk ---------------------------------------------------------------
 
 OLD_EVENTS = 30_000
-HOLD_SECONDS_MAX = 0.05
 
 
 async def test_people_chat_on_meanwhile_and_the_disk_is_given_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The longest time for which nobody else can write, and the file before and after."""
+    """How many steps of the pruner a message waits for, and the file before and after."""
     where = [f"#{number}" for number in range(20)]
     async with open_store(tmp_path) as store:
         for first in range(0, OLD_EVENTS, 2000):
@@ -226,12 +223,12 @@ async def test_people_chat_on_meanwhile_and_the_disk_is_given_back(
         await store.append([said(10**7, "#lobby", 1)])
         await store.clear_log()
     before = (tmp_path / FILE_NAME).stat().st_size
-    holds = measure(monkeypatch)
+    steps = watch_steps(monkeypatch)
     monkeypatch.setattr(retention, "PAUSE_SECONDS", 0.0)
     async with house_on_disk(tmp_path) as house:
         alice, bob = await house.login("alice", "echo-message"), await house.login("bob")
-        holds.clear()
-        waited = 0.0
+        steps.clear()
+        waited: list[int] = []
         async with trio.open_nursery() as nursery:
 
             async def prune() -> None:
@@ -242,10 +239,10 @@ async def test_people_chat_on_meanwhile_and_the_disk_is_given_back(
             nursery.start_soon(prune)
             heard = 0
             while True:
-                start = time.perf_counter()
+                start = len(steps)
                 await alice.send(f"PRIVMSG #lobby :number {heard}")
                 await bob.until(f"number {heard}")
-                waited = max(waited, time.perf_counter() - start)
+                waited.append(len(steps) - start)
                 heard += 1
         # Let the index forget what it is told to, then give that back too.
         with trio.fail_after(30):
@@ -255,13 +252,9 @@ async def test_people_chat_on_meanwhile_and_the_disk_is_given_back(
         after = (tmp_path / FILE_NAME).stat().st_size
     assert heard > 20
     assert after < before / 10
-    steps, longest = len(holds), max(holds)
-    assert steps >= OLD_EVENTS / EVENTS_AT_ONCE
-    # Typically 2 ms, and 5 at most; the rest is for a machine that does something else.
-    typical = sorted(holds)[math.ceil(steps / 2)]
-    assert typical < HOLD_SECONDS_MAX / 4
-    assert longest < HOLD_SECONDS_MAX * 4
-    assert waited < 1.0
+    assert len(steps) >= OLD_EVENTS / EVENTS_AT_ONCE
+    # Writers take turns: a message waits for the step under way, and perhaps for the next.
+    assert max(waited) <= 2
 
 
 def waiting_for_index(connection: sqlite3.Connection) -> int:
@@ -269,9 +262,9 @@ def waiting_for_index(connection: sqlite3.Connection) -> int:
     return int(count)
 
 
-def measure(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Return the list that gets how long each write transaction of the pruner holds the lock."""
-    holds: list[float] = []
+def watch_steps(monkeypatch: pytest.MonkeyPatch) -> list[None]:
+    """Return the list that gets an item for each write transaction of the pruner."""
+    steps: list[None] = []
     real = database.transact
     removing = threading.local()
 
@@ -286,16 +279,15 @@ def measure(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
     def transact(connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], T]) -> T:
         removing.now = False
-        start = time.perf_counter()
         result = real(connection, work)
         if removing.now:
-            holds.append(time.perf_counter() - start)
+            steps.append(None)
         return result
 
     for name in ("forget", "shrink"):
         monkeypatch.setattr(pruning, name, noting(name))
     monkeypatch.setattr(database, "transact", transact)
-    return holds
+    return steps
 
 
 @asynccontextmanager
