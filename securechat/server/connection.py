@@ -210,7 +210,9 @@ class _Login:
         return known
 
     async def _send(self, lines: Sequence[str]) -> None:
-        await self._link.send_all("".join(f"{line}\r\n" for line in lines).encode())
+        # No checkpoint where all of it goes at once, as it does: the next line has one.
+        if not self._link.send_now("".join(f"{line}\r\n" for line in lines).encode()):
+            await self._link.drain()
 
     async def _carry_out(
         self,

@@ -29,7 +29,7 @@ class TestRecords:
             assert await store.get("account", "Alice") is None
             assert await store.get("other", "alice") is None
 
-    async def test_get_all_answers_in_the_order_asked_for(self, store_factory: StoreFactory) -> None:
+    async def test_get_all_answers_in_order(self, store_factory: StoreFactory) -> None:
         async with store_factory() as store:
             one, two = await store.put([Change("k", "a", {"n": 1}), Change("other", "a", {"n": 2})])
             wanted = [("other", "a"), ("k", "none"), ("k", "a"), ("k", "a")]
