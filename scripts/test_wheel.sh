@@ -4,6 +4,7 @@
 #
 # The environment borrows the packages of .venv through a .pth file. Python does not follow the
 # .pth files in there, so the editable install of the source tree stays out. Nothing is fetched.
+# What is given is given to pytest.
 set -eu
 
 root=$(pwd)
@@ -36,5 +37,5 @@ import importlib, pkgutil, securechat
 for module in pkgutil.walk_packages(securechat.__path__, "securechat."):
     importlib.import_module(module.name)
 '
-venv/bin/python -m pytest --quiet -m 'not slow and not clients' \
+venv/bin/python -m pytest "$@" --quiet -m 'not slow and not clients' \
     tests/cli tests/client tests/examples tests/scripts tests/system

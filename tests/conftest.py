@@ -1,10 +1,17 @@
-"""What every test has: no way to the person's own settings, remembered servers and keyring."""
+"""What every test has: no way to the person's own settings, remembered servers and keyring.
+
+And Hypothesis without its clock: a busy machine is not a failure.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("no-clock", deadline=None, print_blob=True)
+settings.load_profile("no-clock")
 
 
 @pytest.fixture(autouse=True)

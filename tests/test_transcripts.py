@@ -31,6 +31,7 @@ from pathlib import Path
 
 import pytest
 import trio
+from support.hours import LOOK_SECONDS, look_rarely
 from support.house import House, Person, open_house
 
 FOLDER = Path(__file__).with_name("transcripts")
@@ -91,6 +92,13 @@ class Stage(AsyncExitStack):
 
     async def _pass(self, seconds: int) -> None:
         end = trio.current_time() + seconds
+        with pytest.MonkeyPatch.context() as patch:
+            look_rarely(patch)
+            await self._until(end - 2 * LOOK_SECONDS)
+        await self._until(end)
+
+    async def _until(self, end: float) -> None:
+        """Wait, and have everybody answer the server's PINGs."""
         while trio.current_time() < end:
             for person in self._people.values():
                 if not person.ended:

@@ -157,7 +157,7 @@ async def play(steps: Sequence[str], labels: bool, page: int) -> None:
     assert unique == sorted(unique, key=lambda text: int(text.split()[1]))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(STEPS, max_size=40), st.booleans(), st.integers(2, 6))
 def test_any_story_is_told_once_and_in_order(steps: list[str], labels: bool, page: int) -> None:
     trio.run(play, steps, labels, page, clock=trio.testing.MockClock(autojump_threshold=0))

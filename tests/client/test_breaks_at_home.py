@@ -137,7 +137,7 @@ async def _change(alice: Client, about: events.Said, step: str, which: int, numb
 SAID_AND_CUT = [("say", 0), ("say lines", 0), ("react", 0), ("tick", 0), ("cut", 0)]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @example([*SAID_AND_CUT, ("edit", 1), ("edit", 0), ("react", 1), ("unreact", 0), ("open", 0)])
 @example([*SAID_AND_CUT, ("redact", 0), ("say", 0), ("edit", 0), ("open", 0), ("edit", 1)])
 @given(st.lists(STEP, max_size=40))

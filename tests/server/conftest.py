@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
+from support.hours import look_rarely
 
 MEMORY = Path("/dev/shm")
 
@@ -27,3 +28,9 @@ def logs() -> Iterator[list[Any]]:
     """The log's entries so far, which are not printed."""
     with capture_logs() as entries:
         yield entries
+
+
+@pytest.fixture
+def hours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let hours pass in little time."""
+    look_rarely(monkeypatch)

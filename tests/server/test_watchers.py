@@ -170,6 +170,7 @@ async def test_limits_forget_what_no_longer_counts(folder: Path, autojump_clock:
         assert not server.gate.limits._sources
 
 
+@pytest.mark.usefixtures("hours")
 async def test_the_audit_log_tells_of_so_many_days(folder: Path, autojump_clock: MockClock) -> None:
     """In portions, for a commit of everything at once would keep messages waiting."""
     start_ms, day_ms = 1_790_000_000_000, 86_400_000

@@ -224,7 +224,7 @@ async def test_a_plain_link_wakes_up_for_nothing(autojump_clock: MockClock) -> N
     sizes=st.lists(st.integers(1, 20), min_size=1, max_size=5),
     capacity=st.integers(1, 60),
 )
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 async def test_a_plain_link_keeps_order(
     messages: list[bytes], sizes: list[int], capacity: int
 ) -> None:

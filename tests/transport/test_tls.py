@@ -149,7 +149,7 @@ async def test_a_peer_that_never_reads(autojump_clock: MockClock) -> None:
     sizes=st.lists(st.integers(1, 700), min_size=1, max_size=8),
     capacity=st.integers(1, 4000),
 )
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 async def test_order_survives_any_chopping(
     messages: list[bytes], sizes: list[int], capacity: int
 ) -> None:

@@ -98,7 +98,7 @@ async def test_it_is_a_checkpoint() -> None:
 
 
 @given(sizes=st.lists(st.integers(1, 400), min_size=1, max_size=6), capacity=st.integers(1, 300))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 async def test_any_chopping_and_any_small_buffer_will_do(sizes: list[int], capacity: int) -> None:
     near, far = memory_wires(capacity)
     server, client = await tls_over(ChoppyWire(near, sizes), ChoppyWire(far, sizes[::-1]))

@@ -240,4 +240,4 @@ class Typing(RuleBasedStateMachine):
 
 
 TestTyping = Typing.TestCase
-TestTyping.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestTyping.settings = settings(max_examples=60, stateful_step_count=30)

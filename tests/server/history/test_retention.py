@@ -157,6 +157,7 @@ async def test_a_server_that_keeps_everything_removes_nothing(
         assert await remove_old(house.server) == 0
 
 
+@pytest.mark.usefixtures("hours")
 async def test_it_is_done_every_quarter_of_an_hour(
     folder: Path, autojump_clock: MockClock, logs: list[Any]
 ) -> None:
@@ -171,6 +172,7 @@ async def test_it_is_done_every_quarter_of_an_hour(
     assert [row["events"] for row in rows] == [6]
 
 
+@pytest.mark.usefixtures("hours")
 @pytest.mark.parametrize("method", ["forget", "conversations", "shrink", "clear_log"])
 async def test_a_store_that_fails_is_asked_again(
     folder: Path, autojump_clock: MockClock, logs: list[Any], method: str
@@ -186,6 +188,7 @@ async def test_a_store_that_fails_is_asked_again(
         assert len(await left(house.store, "#lobby")) == 24
 
 
+@pytest.mark.usefixtures("hours")
 async def test_no_text_is_on_the_disk_once_the_index_has_followed(
     folder: Path, autojump_clock: MockClock
 ) -> None:

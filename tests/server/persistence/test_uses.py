@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import trio
 from support.between import shaky_house
 from support.house import House, Person, open_house
@@ -31,6 +32,7 @@ async def the_token(house: House) -> Token:
     return token
 
 
+@pytest.mark.usefixtures("hours")
 async def test_a_use_is_noted_at_the_login_every_hour_and_at_the_end(
     folder: Path, autojump_clock: MockClock
 ) -> None:

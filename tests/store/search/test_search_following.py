@@ -180,9 +180,9 @@ class Following(RuleBasedStateMachine):
 
 
 def test_it_follows_over_every_interruption() -> None:
-    run_state_machine_as_test(Following, settings=settings(max_examples=20, deadline=None))
+    run_state_machine_as_test(Following, settings=settings(max_examples=20))
 
 
 @pytest.mark.slow
 def test_it_follows_over_many_interruptions() -> None:
-    run_state_machine_as_test(Following, settings=settings(max_examples=500, deadline=None))
+    run_state_machine_as_test(Following, settings=settings(max_examples=500))
