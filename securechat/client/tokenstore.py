@@ -129,10 +129,9 @@ class TokenStore:
 
 def _with_keyring(work: Callable[[KeyringBackend], T]) -> T:
     """Find the keyring and do something with it. Raises ``_NoKeyring`` where that fails."""
-    # Slow to load, and looked for only where a token may be.
-    import keyring  # noqa: PLC0415 - as above
-    from keyring.backends import chainer, fail, null  # noqa: PLC0415 - as above
-    from keyring.errors import KeyringError  # noqa: PLC0415 - as above
+    import keyring  # noqa: PLC0415 - slow to load; only where a token may be
+    from keyring.backends import chainer, fail, null  # noqa: PLC0415 - loads keyring itself
+    from keyring.errors import KeyringError  # noqa: PLC0415 - loads keyring itself
 
     try:
         ring = keyring.get_keyring()
@@ -145,7 +144,7 @@ def _with_keyring(work: Callable[[KeyringBackend], T]) -> T:
 
 
 def _delete(ring: KeyringBackend, login: str) -> None:
-    from keyring.errors import PasswordDeleteError  # noqa: PLC0415 - as above
+    from keyring.errors import PasswordDeleteError  # noqa: PLC0415 - loads keyring itself
 
     try:
         ring.delete_password(SERVICE, login)

@@ -18,7 +18,7 @@ from securechat.client.tui import (
     choosing,
     completing,
     doing,
-    help,  # noqa: A004
+    helpscreen,
     keeping,
     switcher,
     talk,
@@ -239,7 +239,7 @@ def _copy_link(app: App) -> None:
 
 
 def _help(app: App) -> None:
-    app.show(help.HelpView(app.keymap, app.uncover))
+    app.show(helpscreen.HelpView(app.keymap, app.uncover))
 
 
 def _sidebar(app: App) -> None:

@@ -9,7 +9,7 @@ from securechat.client.channels import Member
 from securechat.client.commands import as_channel
 from securechat.client.commandtable import ROWS
 from securechat.client.errors import JoinRefused
-from securechat.client.tui import emojis, help, keeping, slash, talk, themes  # noqa: A004
+from securechat.client.tui import emojis, helpscreen, keeping, slash, talk, themes
 from securechat.client.tui.conversation import Conversation, Entry
 from securechat.client.tui.draw import Span
 from securechat.client.tui.inputline import About
@@ -264,7 +264,7 @@ def _help(app: App, do: Do) -> None:
     if do.rest:
         app.tell(slash.help_on(do.rest))
     else:
-        app.show(help.HelpView(app.keymap, app.uncover))
+        app.show(helpscreen.HelpView(app.keymap, app.uncover))
 
 
 def _mute(app: App, do: Do) -> None:
