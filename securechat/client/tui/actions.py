@@ -18,6 +18,7 @@ from securechat.client.tui import (
     choosing,
     completing,
     doing,
+    filtering,
     helpscreen,
     keeping,
     switcher,
@@ -117,6 +118,8 @@ def _read(app: App) -> None:
     if app.view.input.about.pop(here.key, None) is not None:
         app.editor.clear()
         talk.typed(app)
+    elif app.view.members.filter:
+        filtering.end(app, clear=True)
     elif here.detached is not None or app.view.log.anchor is not None:
         _end(app)
     else:
@@ -249,6 +252,14 @@ def _sidebar(app: App) -> None:
 def _members(app: App) -> None:
     shown = bool(app.view.people)
     app.view.member_list = "never" if shown else "always"
+    filtering.end(app, clear=True)
+
+
+def _filter(app: App) -> None:
+    if app.here.kind != "channel":
+        app.hint("There are no members here: go to a channel first.")
+    elif not filtering.begin(app):
+        doing.names(app, app.here.name)
 
 
 def _reconnect(app: App) -> None:
@@ -312,6 +323,7 @@ HANDLERS: dict[str, Handler] = {
     "help": _help,
     "sidebar": _sidebar,
     "members": _members,
+    "members.filter": _filter,
     "reconnect": _reconnect,
     "redraw": _redraw,
     "suspend": _suspend,

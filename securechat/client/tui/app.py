@@ -38,7 +38,7 @@ from securechat.client.connection import Client
 from securechat.client.errors import NoAnswer, NotOffered
 from securechat.client.events import Event
 from securechat.client.groups import unwrapped
-from securechat.client.tui import actions, intake, talk
+from securechat.client.tui import actions, filtering, intake, talk
 from securechat.client.tui.conversation import Conversation, Entry
 from securechat.client.tui.editor import Editor
 from securechat.client.tui.keeping import Save
@@ -222,7 +222,7 @@ class App:
         self.view.cycle = None
         self.model.look_at(name)
         self.view.log.reset()
-        self.view.members.filter, self.view.members.top = "", 0
+        filtering.end(self, clear=True)
 
     # --- tasks ---------------------------------------------------------------------------------
 
@@ -347,6 +347,8 @@ class App:
         elif self.view.overlay is not None:
             action = self.keymap.action(key, "popup")
             self.view.overlay.key(actions.POPUP.get(action or "", key))
+        elif filtering.press(self, key):
+            pass
         else:
             actions.press(self, key)
 

@@ -142,7 +142,12 @@ def _about(member: Member) -> str:
 
 
 def _names(app: App, do: Do) -> None:
-    conversation = app.model.get(_channel(app, do)[0])
+    names(app, _channel(app, do)[0])
+
+
+def names(app: App, name: str) -> None:
+    """List a channel's people, to talk to one of them. Raises ``UserError``."""
+    conversation = app.model.get(name)
     channel = app.model.channel(conversation) if conversation is not None else None
     if channel is None:
         raise UserError("You are not in that channel.")

@@ -128,7 +128,7 @@ class View(urwid.Widget):
         conversation = self.model.here
         airy = height >= _AIRY_FROM
         typed_text = self.input.editor(conversation).text
-        quiet = self.overlay is not None or bool(self.log.selected)
+        quiet = self.overlay is not None or bool(self.log.selected) or self.members.typing
         typed = self.input.block(conversation, columns, max(min(height // 3, 12), 1), airy=airy)
         if quiet:
             typed = typed._replace(cursor=None)

@@ -223,9 +223,10 @@ async def test_every_action_has_its_handler() -> None:
     from securechat.client.commandtable import ROWS
     from securechat.client.tui.actions import HANDLERS, POPUP
     from securechat.client.tui.doing import HANDLERS as COMMANDS
+    from securechat.client.tui.filtering import ACTIONS as MEMBERS
     from securechat.client.tui.keys import BINDINGS
 
-    assert {row.action for row in BINDINGS} == {*HANDLERS, *POPUP}
+    assert {row.action for row in BINDINGS} == {*HANDLERS, *POPUP, *MEMBERS}
     assert {*COMMANDS} == {*ROWS} - {"nick"}
 
 
