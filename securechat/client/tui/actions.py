@@ -21,6 +21,7 @@ from securechat.client.tui import (
     filtering,
     helpscreen,
     keeping,
+    memberlist,
     switcher,
     talk,
 )
@@ -246,13 +247,17 @@ def _help(app: App) -> None:
 
 
 def _sidebar(app: App) -> None:
-    app.view.show_sidebar = not app.view.show_sidebar
+    keeping.change(app, sidebar=not app.options.sidebar)
 
 
 def _members(app: App) -> None:
-    shown = bool(app.view.people)
-    app.view.member_list = "never" if shown else "always"
     filtering.end(app, clear=True)
+    if app.view.people_wanted():
+        wish = "never"
+    else:
+        # As it was at first, if that shows the list in a window of this width.
+        wish = "auto" if memberlist.width(app.view.size[0], "auto") else "always"
+    keeping.change(app, member_list=wish)
 
 
 def _filter(app: App) -> None:

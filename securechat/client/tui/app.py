@@ -129,6 +129,7 @@ class App:
             keymap=self.keymap,
             time_format=self.options.time_format,
             member_list=self.options.member_list,
+            show_sidebar=self.options.sidebar,
         )
         self.pasting = Pasting(self)
         self.notifier = Notifier(self._muted, focused=False)
@@ -199,6 +200,7 @@ class App:
         if options.mouse != self.options.mouse:
             self.screen.set_mouse_tracking(options.mouse)
         self.view.time_format = options.time_format
+        self.view.show_sidebar = options.sidebar
         self.view.member_list = options.member_list
         self.model.set_highlights(options.highlights)
         self.options = options

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from securechat.client.tui import memberlist
+from securechat.client.tui import keeping, memberlist
 
 if TYPE_CHECKING:
     from securechat.client.tui.app import App
@@ -23,8 +23,8 @@ def begin(app: App) -> bool:
     view = app.view
     if app.here.kind != "channel" or not memberlist.width(view.size[0], "always"):
         return False
-    if not view.people:
-        view.member_list = "always"
+    if not view.people_wanted():
+        keeping.change(app, member_list="always")
     view.members.typing = True
     keep, clear = app.keymap.key("members.keep"), app.keymap.key("members.clear")
     app.hint(f"Type a part of a name. {keep} keeps what is shown, {clear} shows all again.")
@@ -45,7 +45,7 @@ def press(app: App, key: str) -> bool:
     members = app.view.members
     if not members.typing:
         return False
-    if not app.view.people:  # folded away
+    if not app.view.people_wanted():  # folded away
         end(app, clear=True)
         return False
     match app.keymap.action(key, "members"):

@@ -47,6 +47,7 @@ class View(urwid.Widget):
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         time_format: str = "%H:%M",
         member_list: str = "auto",
+        show_sidebar: bool = True,
     ) -> None:
         super().__init__()
         self.model = model
@@ -58,7 +59,7 @@ class View(urwid.Widget):
         self.overlay: Overlay | None = None
         self.hint = ""
         self.member_list = member_list
-        self.show_sidebar = True
+        self.show_sidebar = show_sidebar
         self.size = (80, 24)
         self.log_top = 0
         self.log_left = 0
@@ -71,6 +72,12 @@ class View(urwid.Widget):
         self._now = now
         self.time_format = time_format
         self.cycle: Cycle | None = None
+
+    def people_wanted(self) -> int:
+        """Return how wide the list of members is to be when the screen is drawn next."""
+        if self.model.here.kind != "channel":
+            return 0
+        return memberlist.width(self.size[0], self.member_list)
 
     def keypress(self, size: tuple[int, int], key: str) -> None:  # type: ignore[override]
         self._on_key(key)
@@ -85,10 +92,7 @@ class View(urwid.Widget):
         columns, height = self.size = size
         side = sidebar.width(columns) if self.show_sidebar else 0
         conversation = self.model.here
-        people = memberlist.width(columns, self.member_list)
-        if conversation.kind != "channel":
-            people = 0
-        self.people = people
+        self.people = people = self.people_wanted()
         panels: list[Block] = []
         if side:
             panels.append(self.sidebar.block(self.model, side, height))

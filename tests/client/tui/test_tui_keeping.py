@@ -5,12 +5,14 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
+from hypothesis import given
+from hypothesis import strategies as st
 from support.tui import Open
 from trio.testing import MockClock
 
 from securechat.client.settings import load_settings
 from securechat.client.settings_file import save_interface
-from securechat.client.tui.options import options_of
+from securechat.client.tui.options import Options, changed, options_of, shown
 from securechat.errors import ConfigError
 
 
@@ -89,3 +91,48 @@ async def test_theme_without_a_name_lets_one_choose(
         alice.presses("enter")
         await alice.sees("theme is paper now")
         assert alice.app.view.palette.theme.name == "paper"
+
+
+async def test_panels_are_as_they_were_at_the_next_start(person: Open, tmp_path: Path) -> None:
+    path = tmp_path / "client.toml"
+    async with person((120, 30), save=partial(save_interface, path=path)) as alice:
+        await alice.sees("Channels", "Members")
+        alice.presses("f6", "f7")
+        await alice.until(lambda: not alice.app.view.people)
+        assert "Channels" not in alice.screen.text
+    interface = load_settings(path).interface
+    assert (interface.sidebar, interface.member_list) == (False, "never")
+    async with person((120, 30), options_of(interface, {}), partial(save_interface, path=path)) as (
+        alice
+    ):
+        assert "Channels" not in alice.screen.text
+        assert "Members" not in alice.screen.text
+        alice.presses("f6", "f7")
+        await alice.sees("Channels", "Members")
+    assert load_settings(path).interface.member_list == "auto"
+    async with person((80, 24), save=partial(save_interface, path=path)) as alice:
+        alice.presses("f7")
+        await alice.sees("Members")
+    assert load_settings(path).interface.member_list == "always"
+
+
+async def test_highlights_can_be_emptied_and_stay_so(person: Open, tmp_path: Path) -> None:
+    path = tmp_path / "client.toml"
+    async with person(save=partial(save_interface, path=path)) as alice:
+        alice.types("/set highlights deploy fire")
+        alice.presses("enter")
+        await alice.sees("highlights is deploy fire now")
+        assert alice.app.model.mentions("Fire!")
+        alice.types("/set highlights none")
+        alice.presses("enter")
+        await alice.sees("highlights is none now")
+        assert not alice.app.model.mentions("Fire!")
+    assert load_settings(path).interface.highlights == ()
+    assert "highlights = []" in path.read_text(encoding="utf-8")
+
+
+@given(st.lists(st.text("abcdé#", min_size=1), max_size=4))
+def test_what_set_shows_is_what_set_takes(words: list[str]) -> None:
+    options = Options(highlights=tuple(words))
+    assert changed(Options(), "highlights", shown(options, "highlights")) == options
+    assert changed(options, "highlights", '""').highlights == ()

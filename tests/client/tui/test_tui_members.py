@@ -73,11 +73,10 @@ async def test_the_filter_ends_where_one_goes_elsewhere(
         await alice.sees("Nobody fits")
         alice.presses("ctrl k")
         await alice.sees("Go to")
-        alice.presses("esc", "f7")
-        await alice.until(lambda: not alice.app.view.people)
-        alice.presses("f8", "d")
+        alice.presses("esc", "f7", "f8", "d")
         await alice.sees("/ d", "1 of 5")
         alice.screen.resize(50, 30)
+        await alice.until(lambda: not alice.app.view.people)
         alice.types("o")
         await alice.until(lambda: alice.app.editor.text == "o")
         assert alice.app.view.members.filter == ""
