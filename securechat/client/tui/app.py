@@ -27,6 +27,7 @@ import signal
 import sys
 from collections.abc import AsyncIterable, Awaitable, Callable
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any, Protocol, TextIO
 
 import trio
@@ -40,17 +41,19 @@ from securechat.client.events import Event
 from securechat.client.groups import unwrapped
 from securechat.client.tui import actions, filtering, intake, talk
 from securechat.client.tui.conversation import Conversation, Entry
+from securechat.client.tui.draw import Span
 from securechat.client.tui.editor import Editor
 from securechat.client.tui.keeping import Save
 from securechat.client.tui.keys import resolve
 from securechat.client.tui.model import Model
 from securechat.client.tui.notify import Notifier
 from securechat.client.tui.options import Options
-from securechat.client.tui.overlays import Overlay
+from securechat.client.tui.overlays import Overlay, Question
 from securechat.client.tui.palette import Colors, Palette, theme_for
 from securechat.client.tui.pasting import Pasting
 from securechat.client.tui.screen import Screen, ask_terminal, joins_emoji
 from securechat.client.tui.text import clean, clip, terminal_joins
+from securechat.client.tui.themes import AUTO, Theme, ThemeError
 from securechat.client.tui.view import View
 
 FRAME_SECONDS = 1 / 30
@@ -98,6 +101,7 @@ class App:
         options: Options | None = None,
         *,
         save: Save | None = None,
+        themes: Path | None = None,
         background: bytes = b"",
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -106,9 +110,12 @@ class App:
         self.options = options or Options()
         self.now = now
         self.save = save
+        self.themes = themes
         self.saving = trio.Lock()
         self.dirty = trio.Event()
+        self._background = background
         self.keymap = resolve(self.options.keys)
+        self._first: Overlay | None = None
         self.model = Model(
             client.nick,
             client.is_channel,
@@ -121,7 +128,7 @@ class App:
         self.model.connection.up = client.connected
         self.view = View(
             self.model,
-            Palette(theme_for(self.options.theme, os.environ, background), screen.colors),
+            Palette(self._first_theme(), screen.colors),
             on_key=self.on_key,
             on_mouse=self.on_mouse,
             clock=trio.current_time,
@@ -131,6 +138,7 @@ class App:
             member_list=self.options.member_list,
             show_sidebar=self.options.sidebar,
         )
+        self.view.overlay = self._first
         self.pasting = Pasting(self)
         self.notifier = Notifier(self._muted, focused=False)
         self.nursery: trio.Nursery | None = None
@@ -139,7 +147,6 @@ class App:
         self.cleared_at = float("-inf")
         self._hint_until = 0.0
         self._title = ""
-        self._background = background
         self._day: date = now().astimezone().date()
 
     # --- what others call ----------------------------------------------------------------------
@@ -157,6 +164,23 @@ class App:
     def _muted(self, name: str) -> bool:
         conversation = self.model.get(name)
         return conversation is not None and conversation.muted
+
+    def _theme(self, wish: str) -> Theme:
+        return theme_for(wish, os.environ, self._background, self.themes)
+
+    def _first_theme(self) -> Theme:
+        """Return the theme that is wished for, or else one of ours, and say why."""
+        try:
+            return self._theme(self.options.theme)
+        except ThemeError as error:
+            self._notice("This theme cannot be used", str(error))
+            return theme_for(AUTO, os.environ, self._background)
+
+    def _notice(self, title: str, text: str) -> None:
+        """Have something read before the rest."""
+        self._first = Question(
+            title, [Span(clean(text))], [("enter", "go on", lambda: None)], self.uncover
+        )
 
     def touch(self) -> None:
         """Say that something must be drawn."""
@@ -194,9 +218,7 @@ class App:
     def set_options(self, options: Options) -> None:
         """Look and behave otherwise from now on. Raises ``ThemeError``."""
         if options.theme != self.options.theme:
-            self.view.palette = Palette(
-                theme_for(options.theme, os.environ, self._background), self.screen.colors
-            )
+            self.view.palette = Palette(self._theme(options.theme), self.screen.colors)
         if options.mouse != self.options.mouse:
             self.screen.set_mouse_tracking(options.mouse)
         self.view.time_format = options.time_format
@@ -382,20 +404,22 @@ async def run_full_screen(
     *,
     channel: str = "",
     save: Save | None = None,
+    themes: Path | None = None,
     stdin: TextIO = sys.stdin,
     stdout: TextIO = sys.stdout,
 ) -> bool:
     """Run the full screen on a terminal until somebody leaves; return ``True`` then.
 
     ``channel`` is looked at first; it should be one that the client was told to join. ``save``
-    writes changed options down. Raises ``ThemeError`` and ``WrongKey`` for options that cannot be,
-    before the screen is touched.
+    writes changed options down, ``themes`` is the folder of the person's own. Raises ``WrongKey``
+    for keys that cannot be, before the screen is touched. A theme that cannot be used is told on
+    the screen, which has one of ours then.
     """
     options = options or Options()
     screen = Screen(stdin, stdout, options.colors)
     answer = await ask_terminal(stdin, stdout)
     terminal_joins(joins_emoji(answer))
-    app = App(client, screen, options, save=save, background=answer)
+    app = App(client, screen, options, save=save, themes=themes, background=answer)
     if channel:
         app.go(channel)
     await app.run()

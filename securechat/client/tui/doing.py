@@ -293,7 +293,7 @@ def _theme(app: App, do: Do) -> None:
     if do.rest:
         _change(app, "theme", do.rest)
         return
-    found = ["auto", *themes.names()]
+    found = [themes.AUTO, *themes.names(app.themes)]
 
     def find(query: str) -> list[Item]:
         now = (Span("now", "dim"),)
@@ -328,6 +328,9 @@ def _change(app: App, name: str, value: str) -> None:
     """Set an option, now and for the next start. Raises ``UserError``."""
     try:
         app.set_options(changed(app.options, name, value))
+    except themes.ThemeError as error:
+        app.complain(str(error))  # it names a file, which is long
+        return
     except UserError as error:
         app.hint(clean(str(error)))
         return

@@ -136,3 +136,33 @@ def test_what_set_shows_is_what_set_takes(words: list[str]) -> None:
     options = Options(highlights=tuple(words))
     assert changed(Options(), "highlights", shown(options, "highlights")) == options
     assert changed(options, "highlights", '""').highlights == ()
+
+
+async def test_a_theme_of_ones_own_is_offered_and_taken(
+    autojump_clock: MockClock, person: Open, tmp_path: Path
+) -> None:
+    (tmp_path / "sea.toml").write_text('base = "dark"\n[surfaces]\nlog = "#0d1a20"\n')
+    (tmp_path / "bad.toml").write_text('base = "dark"\n[surfaces]\nlog = "blue"\n')
+    async with person((200, 30), Options(theme="sea"), themes=tmp_path) as alice:
+        assert alice.app.view.palette.theme.surfaces["log"] == "#0d1a20"
+        alice.types("/theme")
+        alice.presses("enter")
+        await alice.sees("sea", "bad", "midnight")
+        alice.presses("esc")
+        alice.types("/theme bad")
+        alice.presses("enter")
+        await alice.sees("bad.toml", "'blue' is not a colour")
+        assert alice.app.options.theme == alice.app.view.palette.theme.name == "sea"
+
+
+async def test_a_broken_theme_is_a_sentence_and_the_default_theme(
+    autojump_clock: MockClock, person: Open, tmp_path: Path
+) -> None:
+    (tmp_path / "sea.toml").write_text("what is this?")
+    async with person((200, 30), Options(theme="sea"), themes=tmp_path) as alice:
+        await alice.sees("This theme cannot be used", "is not TOML")
+        assert alice.app.view.palette.theme.name == "dark"
+        alice.presses("enter")
+        await alice.until(lambda: "cannot be used" not in alice.screen.text)
+        alice.types("hello")
+        await alice.sees("hello")
