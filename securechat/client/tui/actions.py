@@ -101,7 +101,8 @@ def _start(app: App) -> None:
     app.view.log.to_top(app.here)
 
 
-def _end(app: App) -> None:
+def to_now(app: App) -> None:
+    """Go to the latest message."""
     app.here.detached = None
     app.view.log.to_bottom()
 
@@ -122,7 +123,7 @@ def _read(app: App) -> None:
     elif app.view.members.filter:
         filtering.end(app, clear=True)
     elif here.detached is not None or app.view.log.anchor is not None:
-        _end(app)
+        to_now(app)
     else:
         here.closed()
         talk.mark_read(app, here)
@@ -300,7 +301,7 @@ HANDLERS: dict[str, Handler] = {
     "log.page_up": partial(_page, -1),
     "log.page_down": partial(_page, 1),
     "log.start": _start,
-    "log.end": _end,
+    "log.end": to_now,
     "log.unread": _first_unread,
     "search": talk.search,
     "select": _select,

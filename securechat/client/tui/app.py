@@ -28,7 +28,7 @@ import sys
 from collections.abc import AsyncIterable, Awaitable, Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any, Protocol, TextIO
+from typing import Any, TextIO
 
 import trio
 import urwid
@@ -39,7 +39,7 @@ from securechat.client.connection import Client
 from securechat.client.errors import NoAnswer, NotOffered
 from securechat.client.events import Event
 from securechat.client.groups import unwrapped
-from securechat.client.tui import actions, filtering, intake, talk
+from securechat.client.tui import actions, filtering, intake, mouse, people, talk
 from securechat.client.tui.conversation import Conversation, Entry
 from securechat.client.tui.draw import Span
 from securechat.client.tui.editor import Editor
@@ -49,9 +49,9 @@ from securechat.client.tui.model import Model
 from securechat.client.tui.notify import Notifier
 from securechat.client.tui.options import Options
 from securechat.client.tui.overlays import Overlay, Question
-from securechat.client.tui.palette import Colors, Palette, theme_for
+from securechat.client.tui.palette import Palette, theme_for
 from securechat.client.tui.pasting import Pasting
-from securechat.client.tui.screen import Screen, ask_terminal, joins_emoji
+from securechat.client.tui.screen import AnyScreen, Screen, ask_terminal, joins_emoji
 from securechat.client.tui.text import clean, clip, terminal_joins
 from securechat.client.tui.themes import AUTO, Theme, ThemeError
 from securechat.client.tui.view import View
@@ -64,24 +64,6 @@ LAG_SECONDS = 20.0
 
 Input = str | tuple[str, int, int, int]
 """A key, or what the mouse did: kind, button, column, row."""
-
-
-class AnyScreen(Protocol):
-    """What there must be of a screen beside urwid's own."""
-
-    colors: Colors
-
-    def say(self, sequence: str) -> None:
-        """Send a sequence to the terminal."""
-
-    def clear(self) -> None:
-        """Draw everything anew next time."""
-
-    def set_mouse_tracking(self, enable: bool = True) -> None:
-        """Have the mouse told, or not."""
-
-    def set_title(self, title: str | None) -> None:
-        """Set the window's title."""
 
 
 class Loop(urwid.MainLoop):
@@ -112,6 +94,8 @@ class App:
         self.save = save
         self.themes = themes
         self.saving = trio.Lock()
+        self.watched: set[str] = set()
+        self.knows_names = False
         self.dirty = trio.Event()
         self._background = background
         self.keymap = resolve(self.options.keys)
@@ -120,6 +104,7 @@ class App:
             client.nick,
             client.is_channel,
             lambda: client.channels,
+            client.profile,
             highlights=self.options.highlights,
             mute=self.options.mute,
             favourites=self.options.favourites,
@@ -289,6 +274,7 @@ class App:
             talk.mark_read(self, here)
         if log.at_top:
             talk.want_older(self, here)
+        people.watch(self)
         if here.detached is not None and log.below == 0:
             talk.want_newer(self, here)
         count = f"(@{model.urgent}) " if model.urgent else ""
@@ -318,6 +304,9 @@ class App:
             talk.notify(self, *told)
         if isinstance(event, events.LoggedIn):
             self.start(talk.load_people, self)
+            if not self.knows_names:
+                self.knows_names = True
+                self.start(people.learn_names, self)
         elif isinstance(event, events.ChannelRenamed):
             self.view.input.drafts.rename(event.old, event.new)
 
@@ -379,23 +368,7 @@ class App:
     def on_mouse(self, event: str, button: int, column: int, row: int) -> None:
         """Take a click or a turn of the wheel."""
         self.touch()
-        if not event.endswith("press") or self.view.overlay is not None:
-            return
-        step = {4: -3, 5: 3}.get(button)
-        people = self.view.size[0] - self.view.people
-        if step is not None and self.view.people and column >= people:
-            self.view.members.top = max(self.view.members.top + step, 0)
-        elif step is not None:
-            self.here.cleared = self.here.cleared and step > 0
-            self.view.log.scroll(self.here, step)
-        elif button == 1 and column < self.view.log_left:
-            keys = self.view.sidebar.keys
-            if row < len(keys) and keys[row] in self.model.conversations:
-                self.go(self.model.conversations[keys[row]].name)
-        elif button == 1 and self.view.people and column >= people:
-            nicks = self.view.members.nicks
-            if row < len(nicks) and nicks[row] and nicks[row] != self.model.nick:
-                self.go(nicks[row])
+        mouse.take(self, event, button, column, row)
 
 
 async def run_full_screen(

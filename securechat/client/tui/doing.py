@@ -9,7 +9,7 @@ from securechat.client.channels import Member
 from securechat.client.commands import as_channel
 from securechat.client.commandtable import ROWS
 from securechat.client.errors import JoinRefused
-from securechat.client.tui import emojis, helpscreen, keeping, slash, talk, themes
+from securechat.client.tui import emojis, helpscreen, keeping, people, slash, talk, themes
 from securechat.client.tui.conversation import Conversation, Entry
 from securechat.client.tui.draw import Span
 from securechat.client.tui.inputline import About
@@ -135,10 +135,9 @@ def _topic(app: App, do: Do) -> None:
     app.tell(f"The topic of {name}: {known}" if known else f"{name} has no topic.")
 
 
-def _about(member: Member) -> str:
-    if member.away:
-        return "away"
-    return clean(member.real_name) if member.real_name != member.nick else ""
+def _about(member: Member, display: str) -> str:
+    real_name = clean(member.real_name) if fold(member.real_name) != fold(member.nick) else ""
+    return ", ".join(filter(None, (display or real_name, "away" if member.away else "")))
 
 
 def _names(app: App, do: Do) -> None:
@@ -153,15 +152,15 @@ def names(app: App, name: str) -> None:
         raise UserError("You are not in that channel.")
 
     def find(query: str) -> list[Item]:
-        people = sorted(channel.members.values(), key=lambda one: fold(one.nick))
+        members = sorted(channel.members.values(), key=lambda one: fold(one.nick))
         return [
             Item(
                 (Span(one.prefix or " ", "accent"), Span(clean(one.nick))),
-                (Span(_about(one), "dim"),),
+                (Span(_about(one, app.model.display(one.nick)), "dim"),),
                 one.nick,
             )
-            for one in people
-            if fold(query) in fold(one.nick)
+            for one in members
+            if fold(query) in fold(one.nick) or fold(query) in fold(app.model.display(one.nick))
         ]
 
     app.show(
@@ -194,6 +193,10 @@ def _who(app: App, do: Do) -> None:
 
 def _whois(app: App, do: Do) -> None:
     app.client.send(Message("WHOIS", (do.words[0],)))
+
+
+def _name(app: App, do: Do) -> None:
+    app.start(people.call_oneself, app, do.rest)
 
 
 def _away(app: App, do: Do) -> None:
@@ -366,6 +369,7 @@ HANDLERS: dict[str, Handler] = {
     "invite": _invite,
     "who": _who,
     "whois": _whois,
+    "name": _name,
     "away": _away,
     "back": _back,
     "search": _search,

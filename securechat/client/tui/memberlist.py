@@ -39,7 +39,11 @@ class MemberList:
             return []
         wanted = fold(self.filter)
         return sorted(
-            (one for key, one in channel.members.items() if wanted in key),
+            (
+                one
+                for key, one in channel.members.items()
+                if wanted in key or (wanted and wanted in fold(model.display(one.nick)))
+            ),
             key=lambda one: (_rank(one), fold(one.nick)),
         )
 
@@ -65,12 +69,15 @@ class MemberList:
             role = "channel.muted" if one.away else nick_role(one.nick)
             if fold(one.nick) == fold(model.nick):
                 role = "nick.own"
+            nick = cut(clean(one.nick), columns - 4)
+            display = cut(model.display(one.nick), columns - width_of(nick) - 5)
             rows.append(
                 Row(
                     (
                         Span(" "),
                         Span(one.prefix or " ", "accent" if one.prefix else "text"),
-                        Span(cut(clean(one.nick), columns - 4), role),
+                        Span(nick, role),
+                        Span(f"  {display}" if width_of(display) > 1 else "", "dim"),
                     )
                 )
             )

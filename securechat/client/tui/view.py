@@ -52,7 +52,7 @@ class View(urwid.Widget):
         super().__init__()
         self.model = model
         self.palette = palette
-        self.log = LogView()
+        self.log = LogView(model.display)
         self.sidebar = Sidebar()
         self.members = MemberList()
         self.input = InputLine()
@@ -63,6 +63,7 @@ class View(urwid.Widget):
         self.size = (80, 24)
         self.log_top = 0
         self.log_left = 0
+        self.pill_row = -1
         self.people = 0
         self.input_top = 0
         self._on_key = on_key
@@ -141,7 +142,7 @@ class View(urwid.Widget):
         if left >= 2:
             chosen = self.log.entry(conversation)
             row = (
-                statusbar.choices(chosen, self.keymap, columns)
+                statusbar.choices(chosen, self.keymap, columns, self.model.display(chosen.sender))
                 if chosen
                 else statusbar.status(
                     self.model,
@@ -183,9 +184,11 @@ class View(urwid.Widget):
         )
         rows = self.log.rows(conversation, look, left)
         self.log_top = len(head)
+        self.pill_row = -1
         if not self.log.at_bottom and left > 1:
             # One row less, so that what is said there covers no message, least a chosen one.
             rows = self.log.rows(conversation, look, left - 1)
             pill = statusbar.pill(self.log, conversation, self.keymap, columns)
+            self.pill_row = self.log_top + len(rows) if pill else -1
             rows.append(pill or Row(()))
         return stack(Block([*head, *rows], columns, "log"), *blocks)

@@ -197,6 +197,15 @@ async def test_a_mouse_scrolls_and_goes(
         alice.presses(("mouse press", 1, 5, row))
         await alice.sees("psst")
         assert alice.app.model.current == "carol"
+        alice.app.go("#lobby")
+        alice.presses("page up", "page up")
+        shown = await alice.sees("more ↓")
+        row = next(n for n, line in enumerate(shown.split("\n")) if "more ↓" in line)
+        alice.presses(("mouse press", 1, 50, row - 1))
+        await trio.sleep(1)
+        assert "more ↓" in alice.screen.text
+        alice.presses(("mouse press", 1, 50, row))
+        await alice.until(lambda: alice.app.view.log.at_bottom)
         alice.types("/mouse off")
         alice.presses("enter")
         assert not alice.screen.mouse
