@@ -11,6 +11,7 @@ from functools import partial
 import trio
 
 from securechat.client.connection import Client
+from securechat.client.files import themes_path
 from securechat.client.lineclient.commands import COMMANDS
 from securechat.client.lineclient.plain import LineMode, Options, Screen
 from securechat.client.lineclient.stdio import StdStreams
@@ -27,7 +28,7 @@ async def full_screen(client: Client, settings: Settings, channel: str) -> bool:
 
     options = options_of(settings.interface, settings.keys)
     save = partial(save_interface, path=settings.path)
-    return await run_full_screen(client, options, channel=channel, save=save)
+    return await run_full_screen(client, options, channel=channel, save=save, themes=themes_path())
 
 
 async def line_mode(client: Client, options: Options, *, terminal: bool) -> bool:

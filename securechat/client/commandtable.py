@@ -79,6 +79,9 @@ ROWS: dict[str, Row] = {
     "invite": Row("NICK [CHANNEL]", "invite somebody", "Channels", ("nick", "channel"), least=1),
     "who": Row("[NAME]", "tell more about the people in a channel, or one", "People", ("target",)),
     "whois": Row("NICK", "tell about a person", "People", ("nick",), ("w",), least=1),
+    "name": Row(
+        "[NAME]", "give yourself a name that stands behind your nickname, or none", "People"
+    ),
     "away": Row("[REASON]", "be away; without a reason, be back", "People"),
     "back": Row("", "be back", "People", ()),
     "nick": Row("", "is not there: your nickname is your account's name", "People", ()),

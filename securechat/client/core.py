@@ -30,6 +30,7 @@ from securechat.client.events import Event
 from securechat.client.jobs import HistoryJob, PageJob, Slot
 from securechat.client.login import Login
 from securechat.client.ownlines import Undelivered
+from securechat.client.profiles import monitor_lines
 from securechat.client.reach import Dial, reach
 from securechat.client.session import Session
 from securechat.client.state import ClientState
@@ -272,8 +273,8 @@ class Core:
         capabilities = self.state.capabilities
         if self.profile_keys and "draft/metadata-2" in capabilities:
             session.post(Message("METADATA", ("*", "SUB", *self.profile_keys)))
-        if self.watched:
-            session.post(Message("MONITOR", ("+", ",".join(self.watched.values()))))
+        for line in monitor_lines("+", list(self.watched.values())):
+            session.post(line)
 
     async def ask(self, message: Message, refused: type[Refused] = Refused) -> list[Message]:
         """Send a request and return its answer.

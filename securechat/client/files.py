@@ -40,6 +40,11 @@ def known_servers_path(environ: Mapping[str, str] = os.environ) -> Path:
     return settings_path(environ).with_name("known_servers")
 
 
+def themes_path(environ: Mapping[str, str] = os.environ) -> Path:
+    """Return the folder of the person's own themes: beside the settings."""
+    return settings_path(environ).with_name("themes")
+
+
 def tokens_path() -> Path:
     """Return where device tokens are on a machine without a keyring."""
     return platformdirs.user_data_path(_APPLICATION) / "tokens.json"

@@ -6,7 +6,7 @@ The functions are pure. They follow the IRCv3 drafts ``metadata`` and ``read-mar
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from securechat.client.core import Core
     from securechat.client.state import ClientState
 
+_MONITOR_BYTES = 400  # of a line's 512, with room for what a bouncer adds
 _UNREAD = "securechat.internal/unread"
 
 
@@ -64,6 +65,20 @@ def read_marked(message: Message, time: datetime) -> list[Event]:
     """Return what a MARKREAD line tells."""
     stamp = message.params[1].removeprefix("timestamp=")
     return [events.Marked(time=time, conversation=message.params[0], until=read_time(stamp))]
+
+
+def monitor_lines(sign: str, nicks: Sequence[str]) -> list[Message]:
+    """Return what adds (``+``) or removes (``-``) people, in lines that are not too long."""
+    lists: list[list[str]] = []
+    room = 0
+    for nick in nicks:
+        taken = len(nick.encode()) + 1
+        if taken > room:
+            lists.append([])
+            room = _MONITOR_BYTES
+        lists[-1].append(nick)
+        room -= taken
+    return [Message("MONITOR", (sign, ",".join(some))) for some in lists]
 
 
 class Profiles:
@@ -108,15 +123,16 @@ class Profiles:
         core.watched.update({fold(nick): nick for nick in new})
         if core.session is None:
             raise ConnectionLost("Not connected: they are watched when the connection is back")
-        if new:
-            core.session.post(Message("MONITOR", ("+", ",".join(new))))
+        for line in monitor_lines("+", new):
+            core.session.post(line)
 
     def unwatch(self, *nicks: str) -> None:
         """Undo ``watch``."""
         core = self._core
         gone = [core.watched.pop(fold(nick)) for nick in nicks if fold(nick) in core.watched]
-        if gone and core.session is not None:
-            core.session.post(Message("MONITOR", ("-", ",".join(gone))))
+        if core.session is not None:
+            for line in monitor_lines("-", gone):
+                core.session.post(line)
 
     def _needs_metadata(self) -> None:
         core = self._core

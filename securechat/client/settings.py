@@ -138,9 +138,9 @@ def _path(value: object) -> Path:
 class Interface:
     """How the full screen looks and behaves.
 
-    ``time_format`` is one of ``strftime``. ``mute`` are conversations that never notify,
-    ``favourites`` those at the top of the list, ``highlights`` words that notify beside the own
-    name.
+    ``time_format`` is one of ``strftime``. ``sidebar`` is the list of conversations; of these,
+    ``mute`` are those that never notify, ``favourites`` those at the top. ``highlights`` are words
+    that notify beside the own name.
     """
 
     theme: str = field(default="auto", metadata={"check": _word})
@@ -149,6 +149,7 @@ class Interface:
     typing: bool = field(default=True, metadata={"check": _flag})
     mouse: bool = field(default=True, metadata={"check": _flag})
     time_format: str = field(default="%H:%M", metadata={"check": _time_format})
+    sidebar: bool = field(default=True, metadata={"check": _flag})
     member_list: str = field(default="auto", metadata={"check": _one_of(*MEMBER_LIST)})
     colors: str = field(default="auto", metadata={"check": _one_of(*COLORS)})
     mute: tuple[str, ...] = field(default=(), metadata={"check": _words})

@@ -43,6 +43,7 @@ bell = false
 typing = false
 mouse = false
 time_format = "%H:%M:%S"
+sidebar = false
 member_list = "never"
 colors = "24bit"
 mute = ["#noise"]
@@ -86,8 +87,8 @@ def test_everything_that_a_file_can_say(path: Path) -> None:
     assert settings.profile("home") == Profile("home", "::1", "bob")
     assert not settings.tokens
     assert settings.interface == Interface(
-        "dark", False, False, False, False, "%H:%M:%S", "never", "24bit", ("#noise",), ("#ops",),
-        ("deploy", "fire"),
+        "dark", False, False, False, False, "%H:%M:%S", False, "never", "24bit", ("#noise",),
+        ("#ops",), ("deploy", "fire"),
     )  # fmt: skip
     assert settings.keys == {"quit": ("ctrl q", "f10"), "help": ("f2",)}
 

@@ -18,8 +18,10 @@ from securechat.client.tui import (
     choosing,
     completing,
     doing,
-    help,  # noqa: A004
+    filtering,
+    helpscreen,
     keeping,
+    memberlist,
     switcher,
     talk,
 )
@@ -99,7 +101,8 @@ def _start(app: App) -> None:
     app.view.log.to_top(app.here)
 
 
-def _end(app: App) -> None:
+def to_now(app: App) -> None:
+    """Go to the latest message."""
     app.here.detached = None
     app.view.log.to_bottom()
 
@@ -117,8 +120,10 @@ def _read(app: App) -> None:
     if app.view.input.about.pop(here.key, None) is not None:
         app.editor.clear()
         talk.typed(app)
+    elif app.view.members.filter:
+        filtering.end(app, clear=True)
     elif here.detached is not None or app.view.log.anchor is not None:
-        _end(app)
+        to_now(app)
     else:
         here.closed()
         talk.mark_read(app, here)
@@ -239,16 +244,28 @@ def _copy_link(app: App) -> None:
 
 
 def _help(app: App) -> None:
-    app.show(help.HelpView(app.keymap, app.uncover))
+    app.show(helpscreen.HelpView(app.keymap, app.uncover))
 
 
 def _sidebar(app: App) -> None:
-    app.view.show_sidebar = not app.view.show_sidebar
+    keeping.change(app, sidebar=not app.options.sidebar)
 
 
 def _members(app: App) -> None:
-    shown = bool(app.view.people)
-    app.view.member_list = "never" if shown else "always"
+    filtering.end(app, clear=True)
+    if app.view.people_wanted():
+        wish = "never"
+    else:
+        # As it was at first, if that shows the list in a window of this width.
+        wish = "auto" if memberlist.width(app.view.size[0], "auto") else "always"
+    keeping.change(app, member_list=wish)
+
+
+def _filter(app: App) -> None:
+    if app.here.kind != "channel":
+        app.hint("There are no members here: go to a channel first.")
+    elif not filtering.begin(app):
+        doing.names(app, app.here.name)
 
 
 def _reconnect(app: App) -> None:
@@ -284,7 +301,7 @@ HANDLERS: dict[str, Handler] = {
     "log.page_up": partial(_page, -1),
     "log.page_down": partial(_page, 1),
     "log.start": _start,
-    "log.end": _end,
+    "log.end": to_now,
     "log.unread": _first_unread,
     "search": talk.search,
     "select": _select,
@@ -312,6 +329,7 @@ HANDLERS: dict[str, Handler] = {
     "help": _help,
     "sidebar": _sidebar,
     "members": _members,
+    "members.filter": _filter,
     "reconnect": _reconnect,
     "redraw": _redraw,
     "suspend": _suspend,

@@ -27,7 +27,8 @@ import signal
 import sys
 from collections.abc import AsyncIterable, Awaitable, Callable
 from datetime import UTC, date, datetime
-from typing import Any, Protocol, TextIO
+from pathlib import Path
+from typing import Any, TextIO
 
 import trio
 import urwid
@@ -38,19 +39,21 @@ from securechat.client.connection import Client
 from securechat.client.errors import NoAnswer, NotOffered
 from securechat.client.events import Event
 from securechat.client.groups import unwrapped
-from securechat.client.tui import actions, intake, talk
+from securechat.client.tui import actions, filtering, intake, mouse, people, talk
 from securechat.client.tui.conversation import Conversation, Entry
+from securechat.client.tui.draw import Span
 from securechat.client.tui.editor import Editor
 from securechat.client.tui.keeping import Save
 from securechat.client.tui.keys import resolve
 from securechat.client.tui.model import Model
 from securechat.client.tui.notify import Notifier
 from securechat.client.tui.options import Options
-from securechat.client.tui.overlays import Overlay
-from securechat.client.tui.palette import Colors, Palette, theme_for
+from securechat.client.tui.overlays import Overlay, Question
+from securechat.client.tui.palette import Palette, theme_for
 from securechat.client.tui.pasting import Pasting
-from securechat.client.tui.screen import Screen, ask_terminal, joins_emoji
+from securechat.client.tui.screen import AnyScreen, Screen, ask_terminal, joins_emoji
 from securechat.client.tui.text import clean, clip, terminal_joins
+from securechat.client.tui.themes import AUTO, Theme, ThemeError
 from securechat.client.tui.view import View
 
 FRAME_SECONDS = 1 / 30
@@ -61,24 +64,6 @@ LAG_SECONDS = 20.0
 
 Input = str | tuple[str, int, int, int]
 """A key, or what the mouse did: kind, button, column, row."""
-
-
-class AnyScreen(Protocol):
-    """What there must be of a screen beside urwid's own."""
-
-    colors: Colors
-
-    def say(self, sequence: str) -> None:
-        """Send a sequence to the terminal."""
-
-    def clear(self) -> None:
-        """Draw everything anew next time."""
-
-    def set_mouse_tracking(self, enable: bool = True) -> None:
-        """Have the mouse told, or not."""
-
-    def set_title(self, title: str | None) -> None:
-        """Set the window's title."""
 
 
 class Loop(urwid.MainLoop):
@@ -98,6 +83,7 @@ class App:
         options: Options | None = None,
         *,
         save: Save | None = None,
+        themes: Path | None = None,
         background: bytes = b"",
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -106,13 +92,19 @@ class App:
         self.options = options or Options()
         self.now = now
         self.save = save
+        self.themes = themes
         self.saving = trio.Lock()
+        self.watched: set[str] = set()
+        self.knows_names = False
         self.dirty = trio.Event()
+        self._background = background
         self.keymap = resolve(self.options.keys)
+        self._first: Overlay | None = None
         self.model = Model(
             client.nick,
             client.is_channel,
             lambda: client.channels,
+            client.profile,
             highlights=self.options.highlights,
             mute=self.options.mute,
             favourites=self.options.favourites,
@@ -121,7 +113,7 @@ class App:
         self.model.connection.up = client.connected
         self.view = View(
             self.model,
-            Palette(theme_for(self.options.theme, os.environ, background), screen.colors),
+            Palette(self._first_theme(), screen.colors),
             on_key=self.on_key,
             on_mouse=self.on_mouse,
             clock=trio.current_time,
@@ -129,7 +121,9 @@ class App:
             keymap=self.keymap,
             time_format=self.options.time_format,
             member_list=self.options.member_list,
+            show_sidebar=self.options.sidebar,
         )
+        self.view.overlay = self._first
         self.pasting = Pasting(self)
         self.notifier = Notifier(self._muted, focused=False)
         self.nursery: trio.Nursery | None = None
@@ -138,7 +132,6 @@ class App:
         self.cleared_at = float("-inf")
         self._hint_until = 0.0
         self._title = ""
-        self._background = background
         self._day: date = now().astimezone().date()
 
     # --- what others call ----------------------------------------------------------------------
@@ -156,6 +149,23 @@ class App:
     def _muted(self, name: str) -> bool:
         conversation = self.model.get(name)
         return conversation is not None and conversation.muted
+
+    def _theme(self, wish: str) -> Theme:
+        return theme_for(wish, os.environ, self._background, self.themes)
+
+    def _first_theme(self) -> Theme:
+        """Return the theme that is wished for, or else one of ours, and say why."""
+        try:
+            return self._theme(self.options.theme)
+        except ThemeError as error:
+            self._notice("This theme cannot be used", str(error))
+            return theme_for(AUTO, os.environ, self._background)
+
+    def _notice(self, title: str, text: str) -> None:
+        """Have something read before the rest."""
+        self._first = Question(
+            title, [Span(clean(text))], [("enter", "go on", lambda: None)], self.uncover
+        )
 
     def touch(self) -> None:
         """Say that something must be drawn."""
@@ -193,12 +203,11 @@ class App:
     def set_options(self, options: Options) -> None:
         """Look and behave otherwise from now on. Raises ``ThemeError``."""
         if options.theme != self.options.theme:
-            self.view.palette = Palette(
-                theme_for(options.theme, os.environ, self._background), self.screen.colors
-            )
+            self.view.palette = Palette(self._theme(options.theme), self.screen.colors)
         if options.mouse != self.options.mouse:
             self.screen.set_mouse_tracking(options.mouse)
         self.view.time_format = options.time_format
+        self.view.show_sidebar = options.sidebar
         self.view.member_list = options.member_list
         self.model.set_highlights(options.highlights)
         self.options = options
@@ -222,7 +231,7 @@ class App:
         self.view.cycle = None
         self.model.look_at(name)
         self.view.log.reset()
-        self.view.members.filter, self.view.members.top = "", 0
+        filtering.end(self, clear=True)
 
     # --- tasks ---------------------------------------------------------------------------------
 
@@ -265,6 +274,7 @@ class App:
             talk.mark_read(self, here)
         if log.at_top:
             talk.want_older(self, here)
+        people.watch(self)
         if here.detached is not None and log.below == 0:
             talk.want_newer(self, here)
         count = f"(@{model.urgent}) " if model.urgent else ""
@@ -294,6 +304,9 @@ class App:
             talk.notify(self, *told)
         if isinstance(event, events.LoggedIn):
             self.start(talk.load_people, self)
+            if not self.knows_names:
+                self.knows_names = True
+                self.start(people.learn_names, self)
         elif isinstance(event, events.ChannelRenamed):
             self.view.input.drafts.rename(event.old, event.new)
 
@@ -347,29 +360,15 @@ class App:
         elif self.view.overlay is not None:
             action = self.keymap.action(key, "popup")
             self.view.overlay.key(actions.POPUP.get(action or "", key))
+        elif filtering.press(self, key):
+            pass
         else:
             actions.press(self, key)
 
     def on_mouse(self, event: str, button: int, column: int, row: int) -> None:
         """Take a click or a turn of the wheel."""
         self.touch()
-        if not event.endswith("press") or self.view.overlay is not None:
-            return
-        step = {4: -3, 5: 3}.get(button)
-        people = self.view.size[0] - self.view.people
-        if step is not None and self.view.people and column >= people:
-            self.view.members.top = max(self.view.members.top + step, 0)
-        elif step is not None:
-            self.here.cleared = self.here.cleared and step > 0
-            self.view.log.scroll(self.here, step)
-        elif button == 1 and column < self.view.log_left:
-            keys = self.view.sidebar.keys
-            if row < len(keys) and keys[row] in self.model.conversations:
-                self.go(self.model.conversations[keys[row]].name)
-        elif button == 1 and self.view.people and column >= people:
-            nicks = self.view.members.nicks
-            if row < len(nicks) and nicks[row] and nicks[row] != self.model.nick:
-                self.go(nicks[row])
+        mouse.take(self, event, button, column, row)
 
 
 async def run_full_screen(
@@ -378,20 +377,22 @@ async def run_full_screen(
     *,
     channel: str = "",
     save: Save | None = None,
+    themes: Path | None = None,
     stdin: TextIO = sys.stdin,
     stdout: TextIO = sys.stdout,
 ) -> bool:
     """Run the full screen on a terminal until somebody leaves; return ``True`` then.
 
     ``channel`` is looked at first; it should be one that the client was told to join. ``save``
-    writes changed options down. Raises ``ThemeError`` and ``WrongKey`` for options that cannot be,
-    before the screen is touched.
+    writes changed options down, ``themes`` is the folder of the person's own. Raises ``WrongKey``
+    for keys that cannot be, before the screen is touched. A theme that cannot be used is told on
+    the screen, which has one of ours then.
     """
     options = options or Options()
     screen = Screen(stdin, stdout, options.colors)
     answer = await ask_terminal(stdin, stdout)
     terminal_joins(joins_emoji(answer))
-    app = App(client, screen, options, save=save, background=answer)
+    app = App(client, screen, options, save=save, themes=themes, background=answer)
     if channel:
         app.go(channel)
     await app.run()

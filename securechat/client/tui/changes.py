@@ -33,7 +33,11 @@ def apply(model: Model, event: Event, now: float) -> bool:
             _counted(model, event)
         case events.ChannelRenamed():
             _renamed(model, event)
-        case events.ProfileChanged() | events.PresenceChanged() | events.MembersChanged():
+        case events.PresenceChanged(nick=nick, online=online):
+            if (person := model.get(nick)) is not None and person.kind == "person":
+                person.online = online
+                person.away = person.away if online else None
+        case events.ProfileChanged() | events.MembersChanged():
             pass  # the panels read these from the client when they are drawn
         case _:
             return False

@@ -75,6 +75,7 @@ class Conversation:
     muted: bool = False
     favourite: bool = False
     away: str | None = None
+    online: bool | None = None
     here: bool = True
     whole: bool = False
     loading: bool = False

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from securechat.client.channels import Member
 from securechat.client.commandtable import ROWS, as_channel
 from securechat.client.errors import JoinRefused
-from securechat.client.tui import emojis, help, keeping, slash, talk, themes  # noqa: A004
+from securechat.client.tui import emojis, helpscreen, keeping, people, slash, talk, themes
 from securechat.client.tui.conversation import Conversation, Entry
 from securechat.client.tui.draw import Span
 from securechat.client.tui.inputline import About
@@ -134,28 +134,32 @@ def _topic(app: App, do: Do) -> None:
     app.tell(f"The topic of {name}: {known}" if known else f"{name} has no topic.")
 
 
-def _about(member: Member) -> str:
-    if member.away:
-        return "away"
-    return clean(member.real_name) if member.real_name != member.nick else ""
+def _about(member: Member, display: str) -> str:
+    real_name = clean(member.real_name) if fold(member.real_name) != fold(member.nick) else ""
+    return ", ".join(filter(None, (display or real_name, "away" if member.away else "")))
 
 
 def _names(app: App, do: Do) -> None:
-    conversation = app.model.get(_channel(app, do)[0])
+    names(app, _channel(app, do)[0])
+
+
+def names(app: App, name: str) -> None:
+    """List a channel's people, to talk to one of them. Raises ``UserError``."""
+    conversation = app.model.get(name)
     channel = app.model.channel(conversation) if conversation is not None else None
     if channel is None:
         raise UserError("You are not in that channel.")
 
     def find(query: str) -> list[Item]:
-        people = sorted(channel.members.values(), key=lambda one: fold(one.nick))
+        members = sorted(channel.members.values(), key=lambda one: fold(one.nick))
         return [
             Item(
                 (Span(one.prefix or " ", "accent"), Span(clean(one.nick))),
-                (Span(_about(one), "dim"),),
+                (Span(_about(one, app.model.display(one.nick)), "dim"),),
                 one.nick,
             )
-            for one in people
-            if fold(query) in fold(one.nick)
+            for one in members
+            if fold(query) in fold(one.nick) or fold(query) in fold(app.model.display(one.nick))
         ]
 
     app.show(
@@ -188,6 +192,10 @@ def _who(app: App, do: Do) -> None:
 
 def _whois(app: App, do: Do) -> None:
     app.client.send(Message("WHOIS", (do.words[0],)))
+
+
+def _name(app: App, do: Do) -> None:
+    app.start(people.call_oneself, app, do.rest)
 
 
 def _away(app: App, do: Do) -> None:
@@ -263,7 +271,7 @@ def _help(app: App, do: Do) -> None:
     if do.rest:
         app.tell(slash.help_on(do.rest))
     else:
-        app.show(help.HelpView(app.keymap, app.uncover))
+        app.show(helpscreen.HelpView(app.keymap, app.uncover))
 
 
 def _mute(app: App, do: Do) -> None:
@@ -287,7 +295,7 @@ def _theme(app: App, do: Do) -> None:
     if do.rest:
         _change(app, "theme", do.rest)
         return
-    found = ["auto", *themes.names()]
+    found = [themes.AUTO, *themes.names(app.themes)]
 
     def find(query: str) -> list[Item]:
         now = (Span("now", "dim"),)
@@ -322,6 +330,9 @@ def _change(app: App, name: str, value: str) -> None:
     """Set an option, now and for the next start. Raises ``UserError``."""
     try:
         app.set_options(changed(app.options, name, value))
+    except themes.ThemeError as error:
+        app.complain(str(error))  # it names a file, which is long
+        return
     except UserError as error:
         app.hint(clean(str(error)))
         return
@@ -357,6 +368,7 @@ HANDLERS: dict[str, Handler] = {
     "invite": _invite,
     "who": _who,
     "whois": _whois,
+    "name": _name,
     "away": _away,
     "back": _back,
     "search": _search,

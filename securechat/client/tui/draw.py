@@ -13,7 +13,7 @@ from typing import NamedTuple
 import urwid
 from urwid import str_util
 
-from securechat.client.tui.text import clip, width
+from securechat.client.tui.text import clip, graphemes, width
 
 
 class Span(NamedTuple):
@@ -52,6 +52,16 @@ def width_of(text: str) -> int:
 def cut(text: str, columns: int) -> str:
     """Return as much of a text as ``columns`` hold, with an ellipsis where it is cut."""
     return clip(text, columns)
+
+
+def end_of(text: str, columns: int) -> str:
+    """Return the end of a text in at most so many columns, as where somebody types."""
+    kept = ""
+    for sign in reversed(graphemes(text)):
+        if width(sign + kept) > columns:
+            return kept
+        kept = sign + kept
+    return text
 
 
 def spans_width(spans: Iterable[Span]) -> int:

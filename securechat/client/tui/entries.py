@@ -85,10 +85,12 @@ def show(
     *,
     selected: bool = False,
     alone: bool = False,
+    display: str = "",
 ) -> Shown:
     """Return the rows of an entry that comes after ``before``.
 
     ``alone`` names its person although the message before did, because that one is out of sight.
+    ``display`` is the name that they gave themselves; columns have no room for it.
     """
     above: list[Row] = []
     new_day = before is None or look.day(before.time) != look.day(entry.time)
@@ -105,7 +107,8 @@ def show(
         if apart:
             above.append(Row(()))
     if entry.kind == "said":
-        rows = _message(conversation, entry, before if goes_on and not alone else None, look)
+        former = before if goes_on and not alone else None
+        rows = _message(conversation, entry, former, look, display)
     else:
         rows = _happening(entry, look)
     surface = "selected" if selected else "mention" if entry.mention else ""
@@ -173,7 +176,7 @@ def _gutter(look: Look, time: str, nick: str, role: str) -> tuple[Span, ...]:
 
 
 def _message(
-    conversation: Conversation, entry: Entry, before: Entry | None, look: Look
+    conversation: Conversation, entry: Entry, before: Entry | None, look: Look, display: str
 ) -> list[Row]:
     lines = wrap(_text(entry, look), look.text_width)
     nick = clean(entry.sender)
@@ -195,7 +198,9 @@ def _message(
     else:
         if before is None:
             name = cut(nick, look.width - len(time) - 4)
-            rows.append(Row((Span(" "), Span(name, role), Span(f"  {time}", "time"))))
+            room = look.width - width_of(name) - len(time) - 6
+            also = Span(f"  {cut(display, room)}" if display and room > 4 else "", "dim")
+            rows.append(Row((Span(" "), Span(name, role), also, Span(f"  {time}", "time"))))
         rows += [Row((body, *line)) for line in lines]
     if entry.state == "failed":
         reason = wrap(

@@ -38,6 +38,7 @@ def apply(model: Model, event: Event, now: float) -> tuple[Conversation, Entry] 
             model.connection.catching_up = True
             for one in model.conversations.values():
                 one.typing.clear()
+                one.online = None  # nobody tells any more
         case events.HistoryGap(conversation=name, text=text):
             _note(model.open(name), event, f"Messages may be missing here: {text}", "error")
         case _:

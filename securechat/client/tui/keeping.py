@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import trio
 
@@ -41,6 +41,12 @@ async def _keep(app: App, save: Save, names: tuple[str, ...]) -> None:
                 await trio.to_thread.run_sync(partial(save, **values))
             except UserError as error:
                 app.complain(f"This holds until you leave and no longer: {error}")
+
+
+def change(app: App, **values: Any) -> None:
+    """Set options by their names, now and for the next start; the values are allowed ones."""
+    app.set_options(replace(app.options, **values))
+    keep(app, *values)
 
 
 def listed(names: tuple[str, ...], name: str, *, on: bool) -> tuple[str, ...]:

@@ -4,7 +4,8 @@ A key is written for people as ``Ctrl-K``, ``Alt-Enter``, ``F1`` or ``PgUp``, an
 as urwid names it: ``ctrl k``, ``meta enter``, ``f1``, ``page up``. Pure.
 
 A context is where one is: ``anywhere`` holds in all of them, ``input`` is the input line,
-``select`` the choosing of a message, ``popup`` a list of candidates or the quick switcher. Ctrl-I,
+``select`` the choosing of a message, ``popup`` a list of candidates or the quick switcher,
+``members`` the list of members while one types at it. Ctrl-I,
 Ctrl-M, Ctrl-H and Ctrl-[ are Tab, Enter, Backspace and Esc for a terminal, and Ctrl-J is Enter
 unless the terminal has the extended keyboard; that is why Alt-Enter comes first for a new line.
 Ctrl-K goes to a conversation, as in Slack; what readline has there is Alt-K.
@@ -19,7 +20,7 @@ from typing import Literal, NamedTuple, get_args
 
 from securechat.client.tui.keynames import WrongKey, from_person, to_person
 
-Context = Literal["anywhere", "input", "select", "popup"]
+Context = Literal["anywhere", "input", "select", "popup", "members"]
 CONTEXTS: tuple[Context, ...] = get_args(Context)
 
 
@@ -124,11 +125,24 @@ BINDINGS: tuple[Binding, ...] = (
         ("popup.close", ("esc", "ctrl c"), "close"),
     ),
     *_rows(
+        "Members",
+        "anywhere",
+        ("members", ("f7", "meta n"), "show or hide the members"),
+        ("members.filter", ("f8", "meta N"), "show those members whose names have some letters"),
+    ),
+    *_rows(
+        "Members",
+        "members",
+        ("members.keep", ("enter",), "keep what is shown, and go back to the input"),
+        ("members.clear", ("esc", "ctrl c"), "show everybody again"),
+        ("members.up", ("up",), "scroll up"),
+        ("members.down", ("down",), "scroll down"),
+    ),
+    *_rows(
         "Screen",
         "anywhere",
         ("help", ("f1",), "this help"),
         ("sidebar", ("f6", "meta l"), "show or hide the conversations"),
-        ("members", ("f7", "meta n"), "show or hide the members"),
         ("reconnect", ("f5", "meta r"), "try to connect now"),
         ("redraw", ("ctrl l",), "draw everything again"),
         ("suspend", ("ctrl z",), "stop, and come back with fg"),

@@ -12,6 +12,7 @@ above it come or go.
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Callable
 from typing import NamedTuple
 
 from securechat.client.tui.conversation import Conversation, Entry
@@ -29,9 +30,13 @@ class Anchor(NamedTuple):
 
 
 class LogView:
-    """The log of the conversation that is looked at."""
+    """The log of the conversation that is looked at.
 
-    def __init__(self) -> None:
+    ``display`` tells the name that somebody gave themselves, clean, or an empty text.
+    """
+
+    def __init__(self, display: Callable[[str], str] = lambda nick: "") -> None:
+        self._display = display
         self.anchor: Anchor | None = None
         self.selected: int = 0
         self.at_top = False
@@ -66,8 +71,10 @@ class LogView:
         before = entries[at - 1] if at else None
         selected = entry.number == self.selected
         original = conversation.find(entry.reply_to) if entry.reply_to else None
+        display = "" if look.columns or not entry.sender else self._display(entry.sender)
         depends = (
             entry.version,
+            display,
             entry.state,
             before.number if before else 0,
             entry.number == conversation.unread_from,
@@ -77,7 +84,7 @@ class LogView:
         kept = self._cache.get(entry.number)
         if kept is not None and kept[0] == depends:
             return kept[1]
-        shown = show(conversation, entry, before, look, selected=selected)
+        shown = show(conversation, entry, before, look, selected=selected, display=display)
         if len(self._cache) > _CACHE_MAX:
             self._cache.clear()
         self._cache[entry.number] = (depends, shown)

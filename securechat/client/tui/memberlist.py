@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from securechat.client.channels import Member
 from securechat.client.tui.conversation import Conversation
-from securechat.client.tui.draw import Block, Row, Span, cut
+from securechat.client.tui.draw import Block, Row, Span, cut, end_of, width_of
 from securechat.client.tui.model import Model
 from securechat.client.tui.text import clean
 from securechat.client.tui.themes import nick_role
@@ -21,11 +21,15 @@ def width(columns: int, wish: str = "auto") -> int:
 
 
 class MemberList:
-    """The list; ``top`` is the first row that it shows, ``filter`` what names must have in them."""
+    """The list; ``top`` is the first row that it shows, ``filter`` what names must have in them.
+
+    ``typing`` tells that the filter is typed at.
+    """
 
     def __init__(self) -> None:
         self.top = 0
         self.filter = ""
+        self.typing = False
         self.nicks: list[str] = []
 
     def members(self, model: Model, conversation: Conversation) -> list[Member]:
@@ -35,23 +39,29 @@ class MemberList:
             return []
         wanted = fold(self.filter)
         return sorted(
-            (one for key, one in channel.members.items() if wanted in key),
+            (
+                one
+                for key, one in channel.members.items()
+                if wanted in key or (wanted and wanted in fold(model.display(one.nick)))
+            ),
             key=lambda one: (_rank(one), fold(one.nick)),
         )
 
     def block(self, model: Model, conversation: Conversation, columns: int, height: int) -> Block:
         """Return the list as a panel."""
         members = self.members(model, conversation)
+        channel = model.channel(conversation)
+        count = f"{len(members)}"
+        if self.filter and channel is not None:
+            count = f"{len(members)} of {len(channel.members)}"
+        query = end_of(clean(self.filter), columns - 6)
         rows = [
-            Row(
-                (
-                    Span(" "),
-                    Span("Members", "heading"),
-                    Span(f"  {len(members)}", "dim"),
-                )
-            ),
-            Row(()),
+            Row((Span(" "), Span("Members", "heading"), Span(f"  {count}", "dim"))),
+            Row((Span("  "), Span("/ ", "accent"), Span(query, "strong")))
+            if self.filter or self.typing
+            else Row(()),
         ]
+        cursor = (4 + width_of(query), 1) if self.typing else None
         room = max(height - len(rows), 0)
         self.top = min(self.top, max(len(members) - room, 0))
         self.nicks = ["", "", *(one.nick for one in members[self.top : self.top + room])]
@@ -59,19 +69,24 @@ class MemberList:
             role = "channel.muted" if one.away else nick_role(one.nick)
             if fold(one.nick) == fold(model.nick):
                 role = "nick.own"
+            nick = cut(clean(one.nick), columns - 4)
+            display = cut(model.display(one.nick), columns - width_of(nick) - 5)
             rows.append(
                 Row(
                     (
                         Span(" "),
                         Span(one.prefix or " ", "accent" if one.prefix else "text"),
-                        Span(cut(clean(one.nick), columns - 4), role),
+                        Span(nick, role),
+                        Span(f"  {display}" if width_of(display) > 1 else "", "dim"),
                     )
                 )
             )
         left = len(members) - self.top - room
         if left > 0 and rows:
             rows[-1] = Row((Span(f"  {left + 1} more", "dim"),))
-        return Block(rows, columns, "panel")
+        if self.filter and not members:
+            rows.append(Row((Span("  Nobody fits.", "dim"),)))
+        return Block(rows, columns, "panel", cursor)
 
 
 def _rank(member: Member) -> int:

@@ -6,12 +6,13 @@ the methods here. Whatever must be drawn is said by ``changed``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from securechat.client.channels import Channel
 from securechat.client.tui.conversation import Conversation, Entry, Sort
+from securechat.client.tui.people import Presence, display_name
 from securechat.protocol.mentions import mentions
 from securechat.protocol.names import fold
 
@@ -39,11 +40,12 @@ def _nothing() -> None:
 
 @dataclass(slots=True)
 class Model:
-    """The whole state. ``is_channel`` and ``channels`` are the client's."""
+    """The whole state. ``is_channel``, ``channels`` and ``profile`` are the client's."""
 
     nick: str
     is_channel: Callable[[str], bool]
     channels: Callable[[], Sequence[Channel]] = lambda: ()
+    profile: Callable[[str], Mapping[str, str]] = lambda nick: {}
     highlights: tuple[str, ...] = ()
     mute: tuple[str, ...] = ()
     favourites: tuple[str, ...] = ()
@@ -230,6 +232,21 @@ class Model:
         return [
             nick for nick in dict.fromkeys((*spoken, *members)) if fold(nick) != fold(self.nick)
         ]
+
+    def display(self, nick: str) -> str:
+        """Return the name that somebody gave themselves, clean; empty where there is none."""
+        return display_name(nick, self.profile(nick))
+
+    def presence(self, conversation: Conversation) -> Presence:
+        """Return whether the person of a conversation is here."""
+        if conversation.online is False:
+            return "offline"
+        met = [one.members.get(conversation.key) for one in self.channels()]
+        here = [member for member in met if member is not None]
+        if not here and not conversation.online:
+            return ""
+        away = conversation.away is not None or any(member.away for member in here)
+        return "away" if away else "online"
 
     def typists(self, conversation: Conversation, now: float) -> list[str]:
         """Return who is typing, in the order in which they began."""

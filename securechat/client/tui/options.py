@@ -28,6 +28,7 @@ def options_of(interface: Interface, keys: Mapping[str, tuple[str, ...]]) -> Opt
 _FLAGS = {"on": True, "true": True, "yes": True, "off": False, "false": False, "no": False}
 _WORDS = {"member_list": MEMBER_LIST, "theme": (), "time_format": ()}
 _LISTS = ("highlights",)
+_EMPTY = ("none", '""', "''")  # what makes a list empty
 
 SETTINGS = tuple(
     one.name for one in fields(Options) if one.type == "bool" or one.name in (*_WORDS, *_LISTS)
@@ -41,7 +42,9 @@ def shown(options: Options, name: str) -> str:
     value = getattr(options, name)
     if isinstance(value, bool):
         return "on" if value else "off"
-    return " ".join(value) if name in _LISTS else str(value)
+    if name in _LISTS:
+        return " ".join(value) or _EMPTY[0]
+    return str(value)
 
 
 def _check_name(name: str) -> None:
@@ -59,11 +62,14 @@ def _checked(name: str, value: str) -> object:
 
 
 def changed(options: Options, name: str, value: str) -> Options:
-    """Return the options with one of them set from text. Raises ``UserError``."""
+    """Return the options with one of them set from text; ``none`` empties a list.
+
+    Raises ``UserError``.
+    """
     _check_name(name)
     values: dict[str, Any] = {}
     if name in _LISTS:
-        values[name] = tuple(value.split())
+        values[name] = () if value in _EMPTY else tuple(value.split())
         return replace(options, **values)
     if name in _WORDS:
         allowed = _WORDS[name]

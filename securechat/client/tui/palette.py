@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
+from pathlib import Path
 from typing import Literal
 
 import urwid
@@ -44,9 +45,12 @@ class Palette:
         return urwid.AttrSpec(",".join(attributes), background, colors, hyperlink=link or None)
 
 
-def theme_for(wish: str, environ: Mapping[str, str], reply: bytes = b"") -> Theme:
+def theme_for(
+    wish: str, environ: Mapping[str, str], reply: bytes = b"", folder: Path | None = None
+) -> Theme:
     """Return a theme by its name; ``auto`` is one that fits the terminal's background.
 
-    ``reply`` is what the terminal answered when it was asked. Raises ``ThemeError``.
+    ``reply`` is what the terminal answered when it was asked, ``folder`` has the person's own
+    themes. Raises ``ThemeError``.
     """
-    return load(theme_name(wish, environ, reply))
+    return load(theme_name(wish, environ, reply), folder)

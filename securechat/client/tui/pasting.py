@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from securechat.client.tui import filtering
 from securechat.client.tui.draw import Span
 from securechat.client.tui.editor import as_input
 from securechat.client.tui.overlays import Question
@@ -57,6 +58,9 @@ class Pasting:
         app = self._app
         if app.view.overlay is not None:
             app.view.overlay.paste(text)
+            return
+        if app.view.members.typing:
+            filtering.paste(app, text)
             return
         lines = text.strip("\n").split("\n")
         if len(lines) < 2:

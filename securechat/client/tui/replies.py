@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from securechat.client import events
 from securechat.client.tui.conversation import Entry
 from securechat.client.tui.model import SERVER, Model
+from securechat.protocol.names import fold
 
 TOGETHER = timedelta(seconds=3)
 
@@ -22,6 +23,10 @@ def take(model: Model, event: events.Reply) -> None:
     if event.code in _SILENT:
         return
     text = sentence(event.code, event.params)
+    if event.code == "311" and (display := model.display(event.params[0])):
+        text = f"{text}\n{event.params[0]} goes by the name {display}".lstrip("\n")
+    if not text:
+        return
     # Before the own name is known to the server nobody has asked for anything.
     conversation = model.open(SERVER) if event.code.startswith("0") else model.here
     last = conversation.entries[-1] if conversation.entries else None
@@ -34,10 +39,13 @@ def take(model: Model, event: events.Reply) -> None:
 
 
 def sentence(code: str, params: tuple[str, ...]) -> str:
-    """Return an answer as people read it; ``params`` are without the own name."""
+    """Return an answer as people read it; ``params`` are without the own name.
+
+    Empty is what says nothing: that bob's name is bob.
+    """
     match code, params:
         case "311", (nick, _, _, _, name):
-            return f"{nick} is {name}"
+            return f"{nick} is {name}" if fold(name) != fold(nick) else ""
         case "312", (nick, server, *_):
             return f"{nick} is on {server}"
         case "317", (nick, idle, since, *_) if idle.isdecimal() and since.isdecimal():

@@ -11,12 +11,13 @@ import os
 import re
 import termios
 import tty
-from typing import Any, TextIO
+from typing import Any, Protocol, TextIO
 
 import trio
 import urwid
 
 from securechat.client.tui.capable import ASK_BACKGROUND, color_count
+from securechat.client.tui.palette import Colors
 
 ANSWER_SECONDS = 0.1
 _ASK_JOINING = b"\x1b[?2027$p"  # DECRQM of the mode in which graphemes are shown as one
@@ -63,6 +64,24 @@ def _takes_sequences(term: str) -> bool:
     The console of Linux prints them.
     """
     return not term.startswith(("linux", "fbterm", "dumb"))
+
+
+class AnyScreen(Protocol):
+    """What there must be of a screen beside urwid's own."""
+
+    colors: Colors
+
+    def say(self, sequence: str) -> None:
+        """Send a sequence to the terminal."""
+
+    def clear(self) -> None:
+        """Draw everything anew next time."""
+
+    def set_mouse_tracking(self, enable: bool = True) -> None:
+        """Have the mouse told, or not."""
+
+    def set_title(self, title: str | None) -> None:
+        """Set the window's title."""
 
 
 class Screen(urwid.display.raw.Screen):

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from securechat.client.tui.conversation import Conversation
 from securechat.client.tui.draw import Block, Row, Span, between, cut
 from securechat.client.tui.model import Model
+from securechat.client.tui.people import Presence
 from securechat.client.tui.text import clean
 
 _COUNT_MAX = 999
+# Signs that differ without their colours too.
+_PRESENCE: Mapping[Presence, tuple[str, str]] = {
+    "": ("• ", "faint"),
+    "online": ("• ", "good"),
+    "away": ("◦ ", "warn"),
+    "offline": ("· ", "dim"),
+}
 
 
 def width(columns: int) -> int:
@@ -75,11 +85,16 @@ def _entry(one: Conversation, model: Model, columns: int) -> Row:
             badge = (Span(text, "badge.mention" if urgent else "badge"), Span(" "))
     elif one.draft and not here:
         badge = (Span("✎", "dim"), Span("  "))
-    sign, name = "", clean(one.name)
+    sign, how, name = "", "faint", clean(one.name)
     if one.kind == "channel":
         sign, name = name[:1] + " ", name[1:]
     elif one.kind == "person":
-        sign = "◦ " if one.away is not None else "• "
+        sign, how = _PRESENCE[model.presence(one)]
     mark = Span("▎", "accent") if here else Span(" ")
-    left = (mark, Span(" "), Span(sign, "accent" if here else "faint"), Span(name, role))
+    left = (
+        mark,
+        Span(" "),
+        Span(sign, "accent" if here and one.kind != "person" else how),
+        Span(name, role),
+    )
     return Row(between(left, badge, columns), "current" if here else "")

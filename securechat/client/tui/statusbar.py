@@ -10,14 +10,21 @@ from securechat.client.tui.keys import Keymap
 from securechat.client.tui.logview import LogView
 from securechat.client.tui.model import Model
 from securechat.client.tui.text import clean
+from securechat.client.tui.themes import nick_role
 
 
 def header(model: Model, conversation: Conversation, columns: int, *, members: bool) -> Row:
     """Return the line above the log: where one is, and what it is about."""
     name = clean(conversation.name)
     left = [Span(" "), Span(name, "title")]
-    if conversation.kind == "person" and conversation.away is not None:
-        left.append(Span(f"  away {clean(conversation.away)}", "warn"))
+    if conversation.kind == "person":
+        display = model.display(conversation.name)
+        left.append(Span(f"  {display}" if display else "", "soft"))
+        presence = model.presence(conversation)
+        if presence == "away":
+            left.append(Span(f"  away {clean(conversation.away or '')}", "warn"))
+        elif presence == "offline":
+            left.append(Span("  offline", "dim"))
     if conversation.topic:
         left.append(Span(f"   {clean(conversation.topic)}", "topic"))
     right: list[Span] = []
@@ -94,8 +101,11 @@ def status(
     return Row(between(left, right, columns))
 
 
-def choices(entry: Entry, keymap: Keymap, columns: int) -> Row:
-    """Return the line at the foot of the screen while a message is chosen: what can be done."""
+def choices(entry: Entry, keymap: Keymap, columns: int, display: str = "") -> Row:
+    """Return the line at the foot of the screen while a message is chosen: what can be done.
+
+    ``display`` is the name that its sender took, which stands beside the nick.
+    """
     can = ["reply", "react"] if entry.msgid and not entry.redacted else []
     if entry.own and not entry.redacted:
         can.append("edit")
@@ -109,6 +119,10 @@ def choices(entry: Entry, keymap: Keymap, columns: int) -> Row:
         key = keymap.key(f"select.{name}")
         spans += [Span(f" {key} ", "key"), Span(f" {name}  ", "soft")]
     leave = [Span(keymap.key("select.leave"), "soft"), Span(" back ", "dim")]
+    if display:
+        who = [Span(f"{clean(entry.sender)} ", nick_role(entry.sender)), Span(f"{display}   ")]
+        if spans_width([*spans, *who, *leave]) < columns:
+            leave = [*who, *leave]
     return Row(between(spans, leave if columns >= 50 else [], columns))
 
 

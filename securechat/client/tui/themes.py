@@ -5,7 +5,8 @@ A *role* says what a text is (``time``, ``nick.3``, ``link``), a *surface* what 
 ``colors`` with the names of :data:`INKS`, a table ``surfaces`` with those of :data:`SURFACES`,
 ``nicks`` (sixteen colours), and, where it wants, ``roles`` (a role and its ink) and ``fallback16``
 and ``fallback256`` (a colour of text, and urwid's name for the one to show instead). All colours
-are ``#rrggbb``; fallbacks that are not given are the nearest that can be read.
+are ``#rrggbb``; fallbacks that are not given are the nearest that can be read. With ``base``, the
+name of a theme of ours, a file says only what it has otherwise.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from securechat.client.tui.colors import (
     SIXTEEN,
@@ -35,6 +37,8 @@ TEXT_RATIO = 4.5
 DIM_RATIO = 3.0
 """The contrast of what only accompanies: times, muted conversations."""
 NICKS = 16
+AUTO = "auto"
+"""Not a theme, but the wish for the one that fits the terminal's background."""
 TRUE_COLORS = 2**24
 
 INKS = (
@@ -128,7 +132,8 @@ _SIXTEEN_SURFACES = {
         "chip.own": "light gray",
     },
 }  # fmt: skip
-_TABLES = {"kind", "colors", "surfaces", "nicks", "roles", "fallback16", "fallback256"}
+_MERGED = ("colors", "surfaces", "roles", "fallback16", "fallback256")
+_TABLES = {"base", "kind", "nicks", *_MERGED}
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}", re.ASCII)
 
 
@@ -214,6 +219,8 @@ def parse(name: str, text: str) -> Theme:
     unknown = sorted(set(table) - _TABLES)
     if unknown:
         raise ThemeError(f"The theme {name} has {unknown[0]!r}, which no theme has.")
+    if "base" in table:
+        table = _on_base(name, table)
     if table.get("kind") not in {"dark", "light"}:
         raise ThemeError(f'The theme {name} must say kind = "dark" or kind = "light".')
     nicks = table.get("nicks")
@@ -242,6 +249,20 @@ def parse(name: str, text: str) -> Theme:
             f"contrast of {found:.1f}, but needs {needed:g} to be read."
         )
     return theme
+
+
+def _on_base(name: str, table: dict[str, Any]) -> dict[str, Any]:
+    """Return what a theme says, with that of its base for whatever it leaves out."""
+    base = table.pop("base")
+    if base not in names():
+        raise ThemeError(
+            f"The theme {name} has the base {base!r}: it must be one of {', '.join(names())}."
+        )
+    whole = tomllib.loads(_ours(base).read_text(encoding="utf-8"))
+    for key, value in table.items():
+        both = key in _MERGED and isinstance(value, dict)
+        whole[key] = {**whole.get(key, {}), **value} if both else value
+    return whole
 
 
 def unreadable(theme: Theme) -> list[tuple[str, str, float, float]]:
@@ -294,22 +315,39 @@ def _fallback(name: str, table: str, known: Mapping[str, object], given: object)
 def names(folder: Path | None = None) -> list[str]:
     """Return the themes there are: ours, and those in a folder of the person's."""
     ours = [one.name for one in resources.files(__package__).joinpath("themes").iterdir()]
-    theirs = [one.name for one in folder.iterdir()] if folder and folder.is_dir() else []
+    try:
+        theirs = [one.name for one in folder.iterdir()] if folder else []
+    except OSError:
+        theirs = []  # there is none, as for most people, or none that may be read
     stems = {one.removesuffix(".toml") for one in [*ours, *theirs] if one.endswith(".toml")}
-    return sorted(one for one in stems if _NAME.fullmatch(one))
+    return sorted(one for one in stems if _NAME.fullmatch(one) and one != AUTO)
+
+
+def _ours(name: str) -> Traversable:
+    return resources.files(__package__).joinpath("themes", f"{name}.toml")
 
 
 def load(name: str, folder: Path | None = None) -> Theme:
-    """Return a theme by its name; one in the folder wins over ours. Raises ``ThemeError``."""
+    """Return a theme by its name; one in the folder wins over ours.
+
+    Raises ``ThemeError``, which names the file where it is one in the folder.
+    """
     if not _NAME.fullmatch(name):
         raise ThemeError(f"{name!r} cannot be a theme's name: use letters a-z, digits, - and _.")
     theirs = folder / f"{name}.toml" if folder else None
-    ours = resources.files(__package__).joinpath("themes", f"{name}.toml")
+    if theirs is not None and theirs.is_file():
+        return _load_theirs(name, theirs)
+    if _ours(name).is_file():
+        return parse(name, _ours(name).read_text(encoding="utf-8"))
+    raise ThemeError(f"There is no theme {name!r}: there are {AUTO}, {', '.join(names(folder))}.")
+
+
+def _load_theirs(name: str, path: Path) -> Theme:
     try:
-        if theirs is not None and theirs.is_file():
-            return parse(name, theirs.read_text(encoding="utf-8"))
-        if ours.is_file():
-            return parse(name, ours.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ThemeError(f"The theme {name} cannot be read: {error}.") from None
-    raise ThemeError(f"There is no theme {name!r}: there are auto, {', '.join(names(folder))}.")
+        return parse(name, path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ThemeError(f"{path} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise ThemeError(f"{path} is not text in UTF-8.") from None
+    except ThemeError as error:
+        raise ThemeError(f"{path}: {error}") from None

@@ -47,21 +47,23 @@ class View(urwid.Widget):
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         time_format: str = "%H:%M",
         member_list: str = "auto",
+        show_sidebar: bool = True,
     ) -> None:
         super().__init__()
         self.model = model
         self.palette = palette
-        self.log = LogView()
+        self.log = LogView(model.display)
         self.sidebar = Sidebar()
         self.members = MemberList()
         self.input = InputLine()
         self.overlay: Overlay | None = None
         self.hint = ""
         self.member_list = member_list
-        self.show_sidebar = True
+        self.show_sidebar = show_sidebar
         self.size = (80, 24)
         self.log_top = 0
         self.log_left = 0
+        self.pill_row = -1
         self.people = 0
         self.input_top = 0
         self._on_key = on_key
@@ -71,6 +73,12 @@ class View(urwid.Widget):
         self._now = now
         self.time_format = time_format
         self.cycle: Cycle | None = None
+
+    def people_wanted(self) -> int:
+        """Return how wide the list of members is to be when the screen is drawn next."""
+        if self.model.here.kind != "channel":
+            return 0
+        return memberlist.width(self.size[0], self.member_list)
 
     def keypress(self, size: tuple[int, int], key: str) -> None:  # type: ignore[override]
         self._on_key(key)
@@ -85,10 +93,7 @@ class View(urwid.Widget):
         columns, height = self.size = size
         side = sidebar.width(columns) if self.show_sidebar else 0
         conversation = self.model.here
-        people = memberlist.width(columns, self.member_list)
-        if conversation.kind != "channel":
-            people = 0
-        self.people = people
+        self.people = people = self.people_wanted()
         panels: list[Block] = []
         if side:
             panels.append(self.sidebar.block(self.model, side, height))
@@ -128,7 +133,7 @@ class View(urwid.Widget):
         conversation = self.model.here
         airy = height >= _AIRY_FROM
         typed_text = self.input.editor(conversation).text
-        quiet = self.overlay is not None or bool(self.log.selected)
+        quiet = self.overlay is not None or bool(self.log.selected) or self.members.typing
         typed = self.input.block(conversation, columns, max(min(height // 3, 12), 1), airy=airy)
         if quiet:
             typed = typed._replace(cursor=None)
@@ -137,7 +142,7 @@ class View(urwid.Widget):
         if left >= 2:
             chosen = self.log.entry(conversation)
             row = (
-                statusbar.choices(chosen, self.keymap, columns)
+                statusbar.choices(chosen, self.keymap, columns, self.model.display(chosen.sender))
                 if chosen
                 else statusbar.status(
                     self.model,
@@ -179,9 +184,11 @@ class View(urwid.Widget):
         )
         rows = self.log.rows(conversation, look, left)
         self.log_top = len(head)
+        self.pill_row = -1
         if not self.log.at_bottom and left > 1:
             # One row less, so that what is said there covers no message, least a chosen one.
             rows = self.log.rows(conversation, look, left - 1)
             pill = statusbar.pill(self.log, conversation, self.keymap, columns)
+            self.pill_row = self.log_top + len(rows) if pill else -1
             rows.append(pill or Row(()))
         return stack(Block([*head, *rows], columns, "log"), *blocks)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 import trio
@@ -26,12 +27,15 @@ def _utf8() -> Iterator[None]:
 def person(dialled: Connect) -> Open:
     @asynccontextmanager
     async def make(
-        size: tuple[int, int] = (80, 24), options: Options | None = None, save: Save | None = None
+        size: tuple[int, int] = (80, 24),
+        options: Options | None = None,
+        save: Save | None = None,
+        themes: Path | None = None,
     ) -> AsyncIterator[Person]:
         async with dialled() as client, trio.open_nursery() as nursery:
             screen = FakeScreen(size)
             now = lambda: datetime(2030, 1, 1, 12, 0, tzinfo=UTC)  # noqa: E731
-            app = App(client, screen, options, save=save, now=now)
+            app = App(client, screen, options, save=save, themes=themes, now=now)
             nursery.start_soon(app.run)
             somebody = Person(app, screen)
             await somebody.sees("#lobby")

@@ -197,6 +197,15 @@ async def test_a_mouse_scrolls_and_goes(
         alice.presses(("mouse press", 1, 5, row))
         await alice.sees("psst")
         assert alice.app.model.current == "carol"
+        alice.app.go("#lobby")
+        alice.presses("page up", "page up")
+        shown = await alice.sees("more ↓")
+        row = next(n for n, line in enumerate(shown.split("\n")) if "more ↓" in line)
+        alice.presses(("mouse press", 1, 50, row - 1))
+        await trio.sleep(1)
+        assert "more ↓" in alice.screen.text
+        alice.presses(("mouse press", 1, 50, row))
+        await alice.until(lambda: alice.app.view.log.at_bottom)
         alice.types("/mouse off")
         alice.presses("enter")
         assert not alice.screen.mouse
@@ -223,9 +232,10 @@ async def test_every_action_has_its_handler() -> None:
     from securechat.client.commandtable import ROWS
     from securechat.client.tui.actions import HANDLERS, POPUP
     from securechat.client.tui.doing import HANDLERS as COMMANDS
+    from securechat.client.tui.filtering import ACTIONS as MEMBERS
     from securechat.client.tui.keys import BINDINGS
 
-    assert {row.action for row in BINDINGS} == {*HANDLERS, *POPUP}
+    assert {row.action for row in BINDINGS} == {*HANDLERS, *POPUP, *MEMBERS}
     assert {*COMMANDS} == {*ROWS} - {"nick"}
 
 

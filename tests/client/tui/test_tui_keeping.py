@@ -5,12 +5,14 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
+from hypothesis import given
+from hypothesis import strategies as st
 from support.tui import Open
 from trio.testing import MockClock
 
 from securechat.client.settings import load_settings
 from securechat.client.settings_file import save_interface
-from securechat.client.tui.options import options_of
+from securechat.client.tui.options import Options, changed, options_of, shown
 from securechat.errors import ConfigError
 
 
@@ -89,3 +91,78 @@ async def test_theme_without_a_name_lets_one_choose(
         alice.presses("enter")
         await alice.sees("theme is paper now")
         assert alice.app.view.palette.theme.name == "paper"
+
+
+async def test_panels_are_as_they_were_at_the_next_start(person: Open, tmp_path: Path) -> None:
+    path = tmp_path / "client.toml"
+    async with person((120, 30), save=partial(save_interface, path=path)) as alice:
+        await alice.sees("Channels", "Members")
+        alice.presses("f6", "f7")
+        await alice.until(lambda: not alice.app.view.people)
+        assert "Channels" not in alice.screen.text
+    interface = load_settings(path).interface
+    assert (interface.sidebar, interface.member_list) == (False, "never")
+    async with person((120, 30), options_of(interface, {}), partial(save_interface, path=path)) as (
+        alice
+    ):
+        assert "Channels" not in alice.screen.text
+        assert "Members" not in alice.screen.text
+        alice.presses("f6", "f7")
+        await alice.sees("Channels", "Members")
+    assert load_settings(path).interface.member_list == "auto"
+    async with person((80, 24), save=partial(save_interface, path=path)) as alice:
+        alice.presses("f7")
+        await alice.sees("Members")
+    assert load_settings(path).interface.member_list == "always"
+
+
+async def test_highlights_can_be_emptied_and_stay_so(person: Open, tmp_path: Path) -> None:
+    path = tmp_path / "client.toml"
+    async with person(save=partial(save_interface, path=path)) as alice:
+        alice.types("/set highlights deploy fire")
+        alice.presses("enter")
+        await alice.sees("highlights is deploy fire now")
+        assert alice.app.model.mentions("Fire!")
+        alice.types("/set highlights none")
+        alice.presses("enter")
+        await alice.sees("highlights is none now")
+        assert not alice.app.model.mentions("Fire!")
+    assert load_settings(path).interface.highlights == ()
+    assert "highlights = []" in path.read_text(encoding="utf-8")
+
+
+@given(st.lists(st.text("abcdé#", min_size=1), max_size=4))
+def test_what_set_shows_is_what_set_takes(words: list[str]) -> None:
+    options = Options(highlights=tuple(words))
+    assert changed(Options(), "highlights", shown(options, "highlights")) == options
+    assert changed(options, "highlights", '""').highlights == ()
+
+
+async def test_a_theme_of_ones_own_is_offered_and_taken(
+    autojump_clock: MockClock, person: Open, tmp_path: Path
+) -> None:
+    (tmp_path / "sea.toml").write_text('base = "dark"\n[surfaces]\nlog = "#0d1a20"\n')
+    (tmp_path / "bad.toml").write_text('base = "dark"\n[surfaces]\nlog = "blue"\n')
+    async with person((200, 30), Options(theme="sea"), themes=tmp_path) as alice:
+        assert alice.app.view.palette.theme.surfaces["log"] == "#0d1a20"
+        alice.types("/theme")
+        alice.presses("enter")
+        await alice.sees("sea", "bad", "midnight")
+        alice.presses("esc")
+        alice.types("/theme bad")
+        alice.presses("enter")
+        await alice.sees("bad.toml", "'blue' is not a colour")
+        assert alice.app.options.theme == alice.app.view.palette.theme.name == "sea"
+
+
+async def test_a_broken_theme_is_a_sentence_and_the_default_theme(
+    autojump_clock: MockClock, person: Open, tmp_path: Path
+) -> None:
+    (tmp_path / "sea.toml").write_text("what is this?")
+    async with person((200, 30), Options(theme="sea"), themes=tmp_path) as alice:
+        await alice.sees("This theme cannot be used", "is not TOML")
+        assert alice.app.view.palette.theme.name == "dark"
+        alice.presses("enter")
+        await alice.until(lambda: "cannot be used" not in alice.screen.text)
+        alice.types("hello")
+        await alice.sees("hello")

@@ -13,7 +13,7 @@ from support.tui import START, a_model, a_view, filled, harmless, rendered, said
 from securechat.client import events
 from securechat.client.tui import intake
 from securechat.client.tui.choosing import emoji
-from securechat.client.tui.help import HelpView
+from securechat.client.tui.helpscreen import HelpView
 from securechat.client.tui.inputline import completions
 from securechat.client.tui.keys import DEFAULT
 from securechat.client.tui.overlays import Question

@@ -203,3 +203,45 @@ def test_colours_are_counted(env: dict[str, str], setting: str, count: int) -> N
 def test_an_unknown_number_of_colours_gets_a_sentence() -> None:
     with pytest.raises(ConfigError, match="choose among auto, none, 16"):
         color_count({}, "512")
+
+
+def test_a_theme_on_a_base_says_only_what_is_otherwise(tmp_path: Path) -> None:
+    """The example of docs/fullscreen.md, as it stands there."""
+    page = (Path(__file__).parents[3] / "docs" / "fullscreen.md").read_text(encoding="utf-8")
+    example = page.split("```toml\n")[1].split("```")[0]
+    (tmp_path / "sea.toml").write_text(example, encoding="utf-8")
+    sea, dark = load("sea", tmp_path), load("dark")
+    assert sea.surfaces == {**dark.surfaces, "log": "#0d1a20", "panel": "#0a1418"}
+    assert sea.inks == {**dark.inks, "accent": "#7fd6d0", "strong": "#f2fbff"}
+    assert sea.roles["link"].ink == "good"
+    assert "sea" in names(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (b'base = "sea"', "base 'sea': it must be one of contrast"),
+        (b'base = "dark"\nkind = "grey"', "must say kind"),
+        (b'base = "dark"\ncolors = 3', "must have a table colors"),
+        (b'base = "dark"\n[colors]\ntext = "#202020"', "to be read"),
+        (b"base =", "is not TOML"),
+        (b"\xff", "is not text in UTF-8"),
+    ],
+)
+def test_a_mistake_in_a_file_names_the_file(text: bytes, words: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_bytes(text)
+    with pytest.raises(ThemeError) as wrong:
+        load("mine", tmp_path)
+    assert words in str(wrong.value)
+    assert str(wrong.value).startswith(str(path))
+    assert str(wrong.value).endswith(".")
+
+
+def test_auto_is_no_file_and_a_missing_folder_is_none(tmp_path: Path) -> None:
+    (tmp_path / "auto.toml").touch()
+    (tmp_path / "mine.toml").mkdir()
+    assert "auto" not in names(tmp_path)
+    assert names(tmp_path / "nowhere") == OURS
+    with pytest.raises(ThemeError, match="There is no theme"):
+        load("mine", tmp_path)
