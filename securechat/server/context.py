@@ -12,6 +12,7 @@ import trio
 
 from securechat.config import Settings
 from securechat.protocol.multiline import Limits
+from securechat.server.access.crowd import Crowd
 from securechat.server.access.gate import Gate
 from securechat.server.access.limits import AddressLimits
 from securechat.server.fanout.delivery import Delivery
@@ -80,6 +81,7 @@ class Server:
     logins: dict[trio.CancelScope, None] = field(default_factory=dict)
     farewells: dict[trio.CancelScope, None] = field(default_factory=dict)
     monitors: dict[str, dict[Session, None]] = field(default_factory=dict)
+    leaving: Crowd = field(default_factory=Crowd)
     whowas: Whowas = field(default_factory=Whowas)
     users_most: int = 0
     rehash: Callable[[], str | None] = _nothing_to_rehash

@@ -16,8 +16,11 @@ import trio
 K = TypeVar("K")
 V = TypeVar("V")
 
-ROUND_MAX = 1000
-"""So many things one round looks up, if it is not a single asker who wants more."""
+ROUND_MAX = 64
+"""So many things one round looks up, if it is not a single asker who wants more.
+
+All who asked go on in the same tick of the scheduler: few enough for the others not to wait long.
+"""
 
 
 class _Round(Generic[K, V]):

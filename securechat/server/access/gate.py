@@ -21,6 +21,7 @@ from securechat.errors import StoreError, UserError
 from securechat.protocol.names import fold
 from securechat.protocol.sasl import Credentials
 from securechat.protocol.tokens import is_token
+from securechat.server.access.crowd import Crowd
 from securechat.server.access.limits import LoginLimits
 from securechat.store.credentials.accounts import Account, Accounts
 from securechat.store.credentials.passwords import Hasher
@@ -54,7 +55,7 @@ class Gate:
         self._hasher = hasher
         self._floor_seconds = floor_seconds
         self._changes = 0
-        self._turn = trio.Lock()
+        self._arriving = Crowd()
         self.limits = limits
 
     async def check(self, credentials: Credentials, address: str) -> Pass | None:
@@ -94,16 +95,14 @@ class Gate:
         Between the password's check and the end of registration a minute may pass. From the
         return on, until the next checkpoint, no change has been missed. Raises ``StoreError``.
         """
-        # One in each of the scheduler's ticks: an arrival is some work, and of a crowd that comes
-        # at once each would wait for all the others', and so would those who chat.
-        async with self._turn:
-            await trio.lowlevel.checkpoint()
         while True:
             changes = self._changes
             if known.token is not None:
                 now = await self._tokens.owner(known.token)
             else:
                 now = await self._accounts.get(known.account.key)
+            # An arrival is some work, and whole crowds are looked up at once.
+            await self._arriving.turn()
             if changes == self._changes:
                 break
         if now is None or now.disabled or now.credential != known.account.credential:
