@@ -10,7 +10,7 @@ Everything is one nursery. The tasks in it:
 *   **input**: urwid's; it calls ``View.keypress``, which changes the model or starts a task.
 *   **clock**: once a second, for what time alone changes: countdowns, typing, midnight.
 *   **lag**: measures now and then how long the server takes to answer.
-*   **signals**: SIGTERM and SIGHUP end it. Ctrl-C is a key.
+*   **signals**: SIGINT, SIGTERM and SIGHUP end it. Ctrl-C is a key.
 *   one task for each thing that waits for the server: a line until it is stored, a page of history.
 
 Nothing but the painter writes to the terminal, but for short sequences of the program's own
@@ -61,6 +61,7 @@ EVENTS_AT_ONCE = 64
 HINT_SECONDS = 6.0
 TITLE_MAX = 80
 LAG_SECONDS = 20.0
+ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 Input = str | tuple[str, int, int, int]
 """A key, or what the mouse did: kind, button, column, row."""
@@ -339,7 +340,7 @@ class App:
                 self.touch()
 
     async def _signals(self) -> None:
-        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGHUP) as signals:
+        with trio.open_signal_receiver(*ENDING_SIGNALS) as signals:
             async for _ in signals:
                 self.leave()
 
