@@ -12,6 +12,8 @@ from support.full_screen import CALM, client, flat, two_talk, write_password
 from support.person import user
 from support.system import Home, running_server
 
+from securechat.client.tui.themes import load
+
 
 async def test_two_people_talk(home: Home) -> None:
     async with two_talk(home) as (_, terminal, bob):
@@ -89,3 +91,19 @@ async def test_the_server_restarts_and_the_screen_is_what_the_server_has(home: H
             await terminal.wait_for("back again", "typed while it was away")
             said = [line.text for line in await new_bob.history() if line.command == "PRIVMSG"]
             assert said.count("typed while it was away") == 1
+
+
+async def test_the_automatic_theme_follows_the_terminal(home: Home) -> None:
+    """Private mode 2031: a terminal whose colours become light says so, and dark again."""
+    light, dark = (load(name).surfaces["log"].removeprefix("#") for name in ("light", "dark"))
+    async with two_talk(home) as (_, terminal, _bob):
+        await terminal.wait_until(lambda: b"\x1b[?2031h" in terminal.raw, "that it asked")
+
+        def ground() -> str:
+            return str(terminal.screen.buffer[15][60].bg)
+
+        await terminal.wait_until(lambda: ground() == dark, "a dark ground")
+        await terminal.write("\x1b[?997;2n")
+        await terminal.wait_until(lambda: ground() == light, "a light ground")
+        await terminal.write("\x1b[?997;1n")
+        await terminal.wait_until(lambda: ground() == dark, "a dark ground")

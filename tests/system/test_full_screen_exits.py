@@ -14,8 +14,8 @@ from support.full_screen import client, flat, two_talk
 from support.system import Home
 from support.terminals import Terminal, on_a_terminal
 
-# alternate screen, bracketed paste, focus reports, and the kinds of mouse reports
-PRIVATE_MODES = ("1049", "2004", "1004", "1000", "1002", "1003", "1006")
+# alternate screen, bracketed paste, focus and colour reports, and the kinds of mouse reports
+PRIVATE_MODES = ("1049", "2004", "1004", "2031", "1000", "1002", "1003", "1006")
 CRASH = """
 from securechat.client.tui.app import App
 def broken(self, *arguments):
@@ -30,6 +30,7 @@ def assert_restored(terminal: Terminal) -> None:
     for mode in PRIVATE_MODES:
         changes = re.findall(rb"\x1b\[\?(?:\d+;)*" + mode.encode() + rb"(?:;\d+)*([hl])", raw)
         assert changes[-1:] != [b"h"], f"mode {mode} was left on"
+    assert raw.count(b"\x1b[>5u") == raw.count(b"\x1b[<u"), "the extended keyboard was left on"
     shown = re.findall(rb"\x1b\[\?25([hl])", raw)
     assert shown[-1:] != [b"l"], "the cursor was left hidden"
 
@@ -69,6 +70,18 @@ async def test_a_fault_of_our_own_shows_its_traceback_on_a_terminal_that_works(
             await terminal.write("x")
         assert await terminal.ended() != 0
         assert b"planted" in terminal.raw
+        assert_restored(terminal)
+
+
+async def test_the_extended_keyboard_is_given_back(home: Home) -> None:
+    """Shift-Enter is a new line where the terminal tells it from Enter (kitty's protocol)."""
+    async with flat(home) as at, client(at, extended=True) as terminal:
+        await terminal.wait_until(lambda: b"\x1b[>5u" in terminal.raw, "the extended keyboard")
+        await terminal.wait_for("#lobby")
+        await terminal.write("one\x1b[13;2utwo")
+        await terminal.wait_for("one$", r"^ +\S? *two$")
+        await terminal.write("\x1b[99;5u\x1b[113;5u")  # Ctrl-C, Ctrl-Q
+        assert await terminal.ended() == 0
         assert_restored(terminal)
 
 
