@@ -112,6 +112,7 @@ BINDINGS: tuple[Binding, ...] = (
         ("select.edit", ("E",), "edit, if it is yours"),
         ("select.delete", ("d", "delete"), "delete, if it is yours or you may"),
         ("select.resend", ("R",), "send again what failed"),
+        ("select.mark", ("v", " "), "choose from here on, to copy several"),
         ("select.copy", ("c",), "copy the text"),
         ("select.open", ("o",), "open the link"),
         ("select.copy_link", ("y",), "copy the link"),

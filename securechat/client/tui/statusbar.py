@@ -103,11 +103,19 @@ def status(
     return Row(between(left, right, columns))
 
 
-def choices(entry: Entry, keymap: Keymap, columns: int, display: str = "") -> Row:
+def choices(
+    entry: Entry, keymap: Keymap, columns: int, display: str = "", *, count: int = 1
+) -> Row:
     """Return the line at the foot of the screen while a message is chosen: what can be done.
 
-    ``display`` is the name that its sender took, which stands beside the nick.
+    ``display`` is the name that its sender took, which stands beside the nick; ``count`` is how
+    many messages are chosen.
     """
+    if count > 1:
+        copy = Span(f" {keymap.key('select.copy')} ", "key")
+        back = Span(keymap.key("select.leave"), "soft")
+        left = [Span(" "), copy, Span(f" copy {count} messages", "soft")]
+        return Row(between(left, [back, Span(" back ", "dim")], columns))
     can = ["reply", "react"] if entry.msgid and not entry.redacted else []
     if entry.own and not entry.redacted:
         can.append("edit")

@@ -145,7 +145,13 @@ class View(urwid.Widget):
         if left >= 2:
             chosen = self.log.entry(conversation)
             row = (
-                statusbar.choices(chosen, self.keymap, columns, self.model.display(chosen.sender))
+                statusbar.choices(
+                    chosen,
+                    self.keymap,
+                    columns,
+                    self.model.display(chosen.sender),
+                    count=len(self.log.chosen(conversation)),
+                )
                 if chosen
                 else statusbar.status(
                     self.model,
