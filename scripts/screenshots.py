@@ -44,6 +44,8 @@ async def _talk(people: dict[str, Client]) -> None:
     bob.set_topic("#lobby", "Summer party on Saturday at six · bring a chair")
     carol.set_topic("#ops", "On call: erin · status.example.org is green")
     frank.set_away("on the train")
+    for one, name in ((bob, "Bob Hart"), (carol, "Carol Wu"), (erin, "Erin Ó Briain")):
+        await one.set_profile("display-name", name)
     await erin.say("#ops", "deploy 214 is out, error rate flat")
     await dave.say("#garden", "tomatoes are in, the cat has opinions")
     await dave.say("#garden", "and somebody has to water them on Sunday")

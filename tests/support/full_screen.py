@@ -70,6 +70,7 @@ async def client(
     rows: int = 30,
     before: str = "",
     environment: Mapping[str, str] = {},
+    extended: bool = False,
 ) -> AsyncIterator[Terminal]:
     """Run alice's client for the length of the block; it may not have drawn anything yet."""
     async with on_a_terminal(
@@ -78,6 +79,7 @@ async def client(
         rows=rows,
         environment={**at.environment, **environment},
         folder=at.folder,
+        extended=extended,
     ) as terminal:
         yield terminal
 

@@ -31,9 +31,11 @@ fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 os.execvp(sys.argv[1], sys.argv[1:])
 """
 _READ_BYTES = 65_536
-# Private sequences (ECMA-48 5.4.1), as xterm's "modify other keys", which pyte takes for others.
-_PRIVATE = re.compile(rb"\x1b\[[<=>][0-9;]*[@-~]")
-_PRIVATE_BEGUN = re.compile(rb"\x1b(\[([<=>][0-9;]*)?)?$")
+# Private sequences (ECMA-48 5.4.1) about the keyboard, which pyte takes for others.
+_PRIVATE = re.compile(rb"\x1b\[(?:[<=>][0-9;]*[@-~]|\?[0-9;]*[um])")
+_PRIVATE_BEGUN = re.compile(rb"\x1b(\[([<=>?][0-9;]*)?)?$")
+# Kitty, "Comprehensive keyboard handling in terminals".
+_KEYBOARD_QUERY, _KEYBOARD_PLAIN = b"\x1b[?u", b"\x1b[?0u"
 KEYS = {
     "enter": "\r",
     "tab": "\t",
@@ -73,11 +75,14 @@ Modes = list[int | list[bytes | int]]
 class Terminal:
     """One program on one terminal; ``raw`` is every byte that it wrote."""
 
-    def __init__(self, ends: tuple[int, int], columns: int, rows: int) -> None:
+    def __init__(
+        self, ends: tuple[int, int], columns: int, rows: int, *, extended: bool = False
+    ) -> None:
         self._keyboard, self._program = ends
         self.screen = _Screen(columns, rows, self._keyboard)
         self._stream = pyte.ByteStream(self.screen)
         self._unread = b""
+        self._extended = extended
         self._fed = trio.lowlevel.ParkingLot()
         self.raw = bytearray()
         self.modes_before: Modes = termios.tcgetattr(self._program)
@@ -169,6 +174,8 @@ class Terminal:
             await trio.lowlevel.wait_readable(self._keyboard)
             data = os.read(self._keyboard, _READ_BYTES)
             self.raw += data
+            if self._extended and _KEYBOARD_QUERY in data:
+                os.write(self._keyboard, _KEYBOARD_PLAIN)
             self._feed(data)
             self._fed.unpark_all()
 
@@ -187,15 +194,17 @@ async def on_a_terminal(
     rows: int = 24,
     environment: Mapping[str, str] = {},
     folder: Path | None = None,
+    extended: bool = False,
 ) -> AsyncIterator[Terminal]:
     """Run a program on a terminal of its own for the length of the block.
 
+    With ``extended`` the terminal says that it has kitty's keyboard protocol.
     It gets PATH, a terminal type with 24-bit colours, UTC and ``environment``, and no more.
     """
     inherited = {key: os.environ[key] for key in ("PATH", "TMPDIR") if key in os.environ}
     kind = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8", "TZ": "UTC"}
     ends = pty.openpty()
-    terminal = Terminal(ends, columns, rows)
+    terminal = Terminal(ends, columns, rows, extended=extended)
     process = await trio.lowlevel.open_process(
         [sys.executable, "-c", _LOG_IN, *map(str, command)],
         stdin=ends[1],

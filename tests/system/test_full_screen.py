@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 
 from support.full_screen import CALM, client, flat, two_talk, write_password
-from support.person import user
+from support.person import MODERN, user
 from support.system import Home, running_server
+
+from securechat.client.tui.themes import load
 
 
 async def test_two_people_talk(home: Home) -> None:
@@ -89,3 +91,36 @@ async def test_the_server_restarts_and_the_screen_is_what_the_server_has(home: H
             await terminal.wait_for("back again", "typed while it was away")
             said = [line.text for line in await new_bob.history() if line.command == "PRIVMSG"]
             assert said.count("typed while it was away") == 1
+
+
+async def test_the_automatic_theme_follows_the_terminal(home: Home) -> None:
+    """Private mode 2031: a terminal whose colours become light says so, and dark again."""
+    light, dark = (load(name).surfaces["log"].removeprefix("#") for name in ("light", "dark"))
+    async with two_talk(home) as (_, terminal, _bob):
+        await terminal.wait_until(lambda: b"\x1b[?2031h" in terminal.raw, "that it asked")
+
+        def ground() -> str:
+            return str(terminal.screen.buffer[15][60].bg)
+
+        await terminal.wait_until(lambda: ground() == dark, "a dark ground")
+        await terminal.write("\x1b[?997;2n")
+        await terminal.wait_until(lambda: ground() == light, "a light ground")
+        await terminal.write("\x1b[?997;1n")
+        await terminal.wait_until(lambda: ground() == dark, "a dark ground")
+
+
+async def test_who_people_are_and_whether_they_are_here(home: Home) -> None:
+    """A display name stands behind the nick (metadata-2); MONITOR tells who comes and goes."""
+    async with flat(home) as at, client(at, columns=140) as terminal:
+        await terminal.wait_for("#lobby")
+        async with user(at.server, "bob", caps=(*MODERN, "draft/metadata-2")) as bob:
+            await bob.send("METADATA * SET display-name :Bob Hart")
+            await terminal.wait_for("bob  Bob Hart")
+            await bob.send("PRIVMSG alice :psst")
+            await terminal.wait_for("• bob")
+            await terminal.press("meta a")
+            await terminal.wait_for("bob  Bob Hart", "psst")
+            await bob.send("AWAY :tea")
+            await terminal.wait_for("◦ bob", "away tea")
+            await bob.send("QUIT :bye")
+            await terminal.wait_for("· bob", "offline")

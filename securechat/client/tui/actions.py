@@ -173,7 +173,7 @@ def _move(step: int, app: App) -> None:
 
 
 def _deselect(app: App) -> None:
-    app.view.log.selected = 0
+    app.view.log.selected = app.view.log.marked = 0
 
 
 def _reply(app: App) -> None:
@@ -227,9 +227,21 @@ def _resend(app: App) -> None:
 
 
 def _copy(app: App) -> None:
-    entry = app.view.log.entry(app.here)
-    if entry is not None:
-        choosing.copy(app, entry.text)
+    chosen = app.view.log.chosen(app.here)
+    if len(chosen) == 1:
+        choosing.copy(app, chosen[0].text)
+    elif chosen:
+        told = [f"{one.sender}: {one.text}" for one in chosen if not one.redacted]
+        choosing.copy(app, "\n".join(told))
+        _deselect(app)
+
+
+def _mark(app: App) -> None:
+    """Choose from here on, or only one message again."""
+    log = app.view.log
+    log.marked = 0 if log.marked else log.selected
+    if log.marked:
+        app.hint("The arrows choose more from here on.")
 
 
 def _open(app: App) -> None:
@@ -322,6 +334,7 @@ HANDLERS: dict[str, Handler] = {
     "select.edit": _change,
     "select.delete": _delete,
     "select.resend": _resend,
+    "select.mark": _mark,
     "select.copy": _copy,
     "select.open": _open,
     "select.copy_link": _copy_link,

@@ -44,16 +44,17 @@ from securechat.client.tui.conversation import Conversation, Entry
 from securechat.client.tui.draw import Span
 from securechat.client.tui.editor import Editor
 from securechat.client.tui.keeping import Save
+from securechat.client.tui.keynames import as_ever
 from securechat.client.tui.keys import resolve
 from securechat.client.tui.model import Model
 from securechat.client.tui.notify import Notifier
 from securechat.client.tui.options import Options
 from securechat.client.tui.overlays import Overlay, Question
-from securechat.client.tui.palette import Palette, theme_for
+from securechat.client.tui.palette import Looks, Palette
 from securechat.client.tui.pasting import Pasting
 from securechat.client.tui.screen import AnyScreen, Screen, ask_terminal, joins_emoji
 from securechat.client.tui.text import clean, clip, terminal_joins
-from securechat.client.tui.themes import AUTO, Theme, ThemeError
+from securechat.client.tui.themes import AUTO, ThemeError
 from securechat.client.tui.view import View
 
 FRAME_SECONDS = 1 / 30
@@ -93,12 +94,11 @@ class App:
         self.options = options or Options()
         self.now = now
         self.save = save
-        self.themes = themes
         self.saving = trio.Lock()
         self.watched: set[str] = set()
         self.knows_names = False
         self.dirty = trio.Event()
-        self._background = background
+        self.looks = Looks(os.environ, background, themes)
         self.keymap = resolve(self.options.keys)
         self._first: Overlay | None = None
         self.model = Model(
@@ -114,7 +114,7 @@ class App:
         self.model.connection.up = client.connected
         self.view = View(
             self.model,
-            Palette(self._first_theme(), screen.colors),
+            self._first_palette(),
             on_key=self.on_key,
             on_mouse=self.on_mouse,
             clock=trio.current_time,
@@ -151,22 +151,16 @@ class App:
         conversation = self.model.get(name)
         return conversation is not None and conversation.muted
 
-    def _theme(self, wish: str) -> Theme:
-        return theme_for(wish, os.environ, self._background, self.themes)
-
-    def _first_theme(self) -> Theme:
-        """Return the theme that is wished for, or else one of ours, and say why."""
+    def _first_palette(self) -> Palette:
+        """Return the palette that is wished for, or else one of ours, and say why."""
         try:
-            return self._theme(self.options.theme)
+            theme = self.looks.theme(self.options.theme)
         except ThemeError as error:
-            self._notice("This theme cannot be used", str(error))
-            return theme_for(AUTO, os.environ, self._background)
-
-    def _notice(self, title: str, text: str) -> None:
-        """Have something read before the rest."""
-        self._first = Question(
-            title, [Span(clean(text))], [("enter", "go on", lambda: None)], self.uncover
-        )
+            go_on = ("enter", "go on", lambda: None)
+            what = [Span(clean(str(error)))]
+            self._first = Question("This theme cannot be used", what, [go_on], self.uncover)
+            theme = self.looks.ours()
+        return Palette(theme, self.screen.colors)
 
     def touch(self) -> None:
         """Say that something must be drawn."""
@@ -204,7 +198,7 @@ class App:
     def set_options(self, options: Options) -> None:
         """Look and behave otherwise from now on. Raises ``ThemeError``."""
         if options.theme != self.options.theme:
-            self.view.palette = Palette(self._theme(options.theme), self.screen.colors)
+            self.view.palette = Palette(self.looks.theme(options.theme), self.screen.colors)
         if options.mouse != self.options.mouse:
             self.screen.set_mouse_tracking(options.mouse)
         self.view.time_format = options.time_format
@@ -354,7 +348,12 @@ class App:
     def on_key(self, key: str) -> None:
         """Take a key."""
         self.touch()
-        if key in ("focus in", "focus out"):
+        key = as_ever(key)
+        if key.startswith("colors "):
+            self.looks.background_is(dark=key == "colors dark")
+            if self.options.theme == AUTO:
+                self.view.palette = Palette(self.looks.theme(AUTO), self.screen.colors)
+        elif key in ("focus in", "focus out"):
             self.model.focused = key == "focus in"
         elif self.pasting.take(key):
             pass

@@ -55,6 +55,11 @@ def background_in(reply: bytes) -> tuple[int, int, int] | None:
     return red, green, blue
 
 
+def background(dark: bool) -> bytes:
+    """Return what a terminal with a dark background, or a light one, answers."""
+    return b"\x1b]11;#%s\x1b\\" % (b"000000" if dark else b"ffffff")
+
+
 def is_dark(env: Mapping[str, str], reply: bytes = b"") -> bool:
     """Tell whether the background is dark: by the answer, by ``COLORFGBG``, or as most are."""
     background = background_in(reply)

@@ -17,7 +17,7 @@ def _sources(app: App) -> Sources:
     return Sources(
         nicks=model.nicks(model.here),
         channels=[one.name for one in model.ordered() if one.kind == "channel"],
-        themes=theme_names(app.themes),
+        themes=theme_names(app.looks.folder) if app.editor.text.startswith("/") else (),
         settings=SETTINGS,
     )
 

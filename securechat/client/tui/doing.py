@@ -295,7 +295,7 @@ def _theme(app: App, do: Do) -> None:
     if do.rest:
         _change(app, "theme", do.rest)
         return
-    found = [themes.AUTO, *themes.names(app.themes)]
+    found = [themes.AUTO, *themes.names(app.looks.folder)]
 
     def find(query: str) -> list[Item]:
         now = (Span("now", "dim"),)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import urwid
 from urwid import str_util
 
-from securechat.client.tui.text import clip, graphemes, width
+from securechat.client.tui.text import ELLIPSIS, clip, graphemes, width
 
 
 class Span(NamedTuple):
@@ -52,6 +52,23 @@ def width_of(text: str) -> int:
 def cut(text: str, columns: int) -> str:
     """Return as much of a text as ``columns`` hold, with an ellipsis where it is cut."""
     return clip(text, columns)
+
+
+def cut_words(text: str, columns: int) -> str:
+    """Return as many whole words of a text as fit, with an ellipsis where there are more.
+
+    What a bracket opens counts as one word, as in ``[NAME [VALUE]]``. Where not even the first one
+    fits it is cut.
+    """
+    if width(text) <= columns:
+        return text
+    head = clip(text, columns).removesuffix(ELLIPSIS)
+    if text[len(head) : len(head) + 1] != " ":
+        head = head[: max(head.rfind(" "), 0)]
+    while head.count("[") > head.count("]"):
+        head = head[: head.rfind("[")]
+    head = head.rstrip()
+    return head + ELLIPSIS if head else clip(text, columns)
 
 
 def end_of(text: str, columns: int) -> str:

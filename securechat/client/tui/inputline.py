@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from securechat.client.tui.conversation import Conversation, Entry
-from securechat.client.tui.draw import Block, Row, Span, between, cut, width_of
+from securechat.client.tui.draw import Block, Row, Span, between, cut, cut_words, fit, width_of
 from securechat.client.tui.editor import Drafts, Editor
 from securechat.client.tui.text import clean
 from securechat.client.tui.themes import nick_role
@@ -97,7 +97,8 @@ def completions(items: Sequence[tuple[str, str]], at: int, columns: int, rows: i
         chosen = number == at
         mark = Span("▎ " if chosen else "  ", "accent")
         # The word about it gives way, never what would be typed.
-        room = max(width - 2 - width_of(text) - 4, 0)
-        spans = between((mark, Span(text)), (Span(cut(word, room), "dim"), Span("  ")), width)
+        gap = " " * (wide - width_of(text) + 3)
+        shorter = cut_words(word, max(width - wide - 7, 0))
+        spans = fit((mark, Span(text), Span(gap), Span(shorter, "dim")), width)
         listed.append(Row(spans, "popup.current" if chosen else ""))
     return Block(listed, width, "popup")

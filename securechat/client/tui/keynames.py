@@ -49,6 +49,15 @@ _TYPED = {
 # What a terminal sends for these is another key's byte, or nothing of their own.
 _SAME = {"i": "Tab", "m": "Enter", "h": "Backspace", "[": "Esc"}
 _WITH_CTRL = "abcdefgjklnopqrstuvwxyz\\]^_"
+# What the extended keyboard sends, and what the same keys have always been.
+_AS_EVER = {
+    **{f"ctrl {letter}": name.lower() for letter, name in _SAME.items()},
+    "shift backspace": "backspace",
+    "shift esc": "esc",
+    "ctrl /": "ctrl _",
+    "shift ctrl -": "ctrl _",
+    "shift ctrl _": "ctrl _",
+}
 _SHAPE = (
     "write it like Ctrl-K, Alt-Enter, Alt-Shift-M, Ctrl-Up, F1, PgUp or, for a chosen message, r"
 )
@@ -56,6 +65,11 @@ _SHAPE = (
 
 class WrongKey(UserError):
     """A key or an action of the settings that there is not; the text is one sentence."""
+
+
+def as_ever(key: str) -> str:
+    """Return a key of the extended keyboard as other terminals send it: Ctrl-I is Tab."""
+    return _AS_EVER.get(key, key)
 
 
 def to_person(key: str) -> str:

@@ -7,7 +7,8 @@ A context is where one is: ``anywhere`` holds in all of them, ``input`` is the i
 ``select`` the choosing of a message, ``popup`` a list of candidates or the quick switcher,
 ``members`` the list of members while one types at it. Ctrl-I,
 Ctrl-M, Ctrl-H and Ctrl-[ are Tab, Enter, Backspace and Esc for a terminal, and Ctrl-J is Enter
-unless the terminal has the extended keyboard; that is why Alt-Enter comes first for a new line.
+unless the terminal has the extended keyboard, and so is Shift-Enter; that is why Alt-Enter comes
+first for a new line.
 Ctrl-K goes to a conversation, as in Slack; what readline has there is Alt-K.
 """
 
@@ -71,7 +72,7 @@ BINDINGS: tuple[Binding, ...] = (
         "Writing",
         "input",
         ("send", ("enter",), "send"),
-        ("newline", ("meta enter", "ctrl j"), "a new line"),
+        ("newline", ("meta enter", "shift enter", "ctrl j"), "a new line"),
         ("complete", ("tab",), "complete a name, a command or an emoji"),
         ("complete.back", ("shift tab",), "the candidate before"),
         ("history.up", ("up",), "the line above, or what was sent before"),
@@ -111,6 +112,7 @@ BINDINGS: tuple[Binding, ...] = (
         ("select.edit", ("E",), "edit, if it is yours"),
         ("select.delete", ("d", "delete"), "delete, if it is yours or you may"),
         ("select.resend", ("R",), "send again what failed"),
+        ("select.mark", ("v", " "), "choose from here on, to copy several"),
         ("select.copy", ("c",), "copy the text"),
         ("select.open", ("o",), "open the link"),
         ("select.copy_link", ("y",), "copy the link"),

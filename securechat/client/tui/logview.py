@@ -32,13 +32,16 @@ class Anchor(NamedTuple):
 class LogView:
     """The log of the conversation that is looked at.
 
-    ``display`` tells the name that somebody gave themselves, clean, or an empty text.
+    ``display`` tells the name that somebody gave themselves, clean, or an empty text. From
+    ``marked`` to ``selected`` is what is chosen, where anything is marked.
     """
 
     def __init__(self, display: Callable[[str], str] = lambda nick: "") -> None:
         self._display = display
         self.anchor: Anchor | None = None
         self.selected: int = 0
+        self.marked: int = 0
+        self._chosen: set[int] = set()
         self.at_top = False
         self.at_bottom = True
         self.below = 0
@@ -58,8 +61,7 @@ class LogView:
 
     def reset(self) -> None:
         """Look at another conversation, at its bottom."""
-        self.anchor = None
-        self.selected = 0
+        self.to_bottom()
         self._cache.clear()
 
     # --- rows ----------------------------------------------------------------------------------
@@ -69,7 +71,7 @@ class LogView:
     ) -> Shown:
         entry = entries[at]
         before = entries[at - 1] if at else None
-        selected = entry.number == self.selected
+        selected = entry.number in self._chosen
         original = conversation.find(entry.reply_to) if entry.reply_to else None
         display = "" if look.columns or not entry.sender else self._display(entry.sender)
         depends = (
@@ -104,6 +106,7 @@ class LogView:
         if self._wanted:
             self.selected, self._wanted = self._wanted, 0
             self.to_entry(conversation, self.selected)
+        self._chosen = {one.number for one in self.chosen(conversation)}
         if self.anchor is not None:
             rows = self._anchored(conversation, entries, look, height)
             if rows is not None:
@@ -177,7 +180,7 @@ class LogView:
             return
         place = self._shown(conversation, entries, at, look).above - skip
         if top <= place < len(rows):
-            selected = entry.number == self.selected
+            selected = entry.number in self._chosen
             named = show(conversation, entry, entries[at - 1], look, selected=selected, alone=True)
             rows[place] = named.rows[named.above]
 
@@ -227,7 +230,7 @@ class LogView:
     def to_bottom(self) -> None:
         """Stick to the bottom."""
         self.anchor = None
-        self.selected = 0
+        self.selected = self.marked = 0
 
     def to_top(self, conversation: Conversation) -> None:
         """Show the oldest entry that is known first."""
@@ -304,6 +307,18 @@ class LogView:
         entries = conversation.shown
         at = _index(entries, self.selected)
         return entries[at] if at is not None else None
+
+    def chosen(self, conversation: Conversation) -> list[Entry]:
+        """Return the messages that are chosen, the oldest first."""
+        entry = self.entry(conversation)
+        if entry is None:
+            return []
+        entries = conversation.shown
+        other = _index(entries, self.marked) if self.marked else None
+        if other is None:
+            return [entry]
+        ends = sorted((other, _index(entries, entry.number) or 0))
+        return [one for one in entries[ends[0] : ends[1] + 1] if one.kind == "said"]
 
     @property
     def on_screen(self) -> list[int]:

@@ -8,8 +8,8 @@ from typing import Literal
 
 import urwid
 
-from securechat.client.tui.capable import theme_name
-from securechat.client.tui.themes import Theme, load
+from securechat.client.tui.capable import background, theme_name
+from securechat.client.tui.themes import AUTO, Theme, load
 
 Colors = Literal[1, 16, 88, 256, 16777216]
 
@@ -45,12 +45,28 @@ class Palette:
         return urwid.AttrSpec(",".join(attributes), background, colors, hyperlink=link or None)
 
 
-def theme_for(
-    wish: str, environ: Mapping[str, str], reply: bytes = b"", folder: Path | None = None
-) -> Theme:
-    """Return a theme by its name; ``auto`` is one that fits the terminal's background.
+class Looks:
+    """Which theme a wish means: ``auto`` is one that fits the terminal's background.
 
-    ``reply`` is what the terminal answered when it was asked, ``folder`` has the person's own
-    themes. Raises ``ThemeError``.
+    ``reply`` is what the terminal answered when it was asked for that, ``folder`` has the person's
+    own themes.
     """
-    return load(theme_name(wish, environ, reply), folder)
+
+    def __init__(
+        self, environ: Mapping[str, str], reply: bytes = b"", folder: Path | None = None
+    ) -> None:
+        self.folder = folder
+        self._environ = environ
+        self._reply = reply
+
+    def theme(self, wish: str) -> Theme:
+        """Return the theme. Raises ``ThemeError``."""
+        return load(theme_name(wish, self._environ, self._reply), self.folder)
+
+    def ours(self) -> Theme:
+        """Return the automatic theme that comes with the program."""
+        return load(theme_name(AUTO, self._environ, self._reply))
+
+    def background_is(self, *, dark: bool) -> None:
+        """Take it that the terminal's colours changed."""
+        self._reply = background(dark)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 KEY = "display-name"
 COLUMNS_MAX = 40
+WATCHED_MAX = 100
+"""What servers let a session monitor at least; ours does by default."""
 _WATCHING = "extended-monitor"
 
 Presence = Literal["", "online", "away", "offline"]
@@ -50,15 +52,19 @@ async def call_oneself(app: App, name: str) -> None:
 
 
 def watch(app: App) -> None:
-    """Be told when the people one talks with come and go."""
-    if _WATCHING not in app.client.offered:
+    """Be told when the people one talks with come and go, as many as a server allows.
+
+    Of others the channels tell.
+    """
+    room = WATCHED_MAX - len(app.watched)
+    if _WATCHING not in app.client.offered or room <= 0:
         return
     people = {key: one for key, one in app.model.conversations.items() if one.kind == "person"}
     if people.keys() <= app.watched:
         return
-    new = [one.name for key, one in people.items() if key not in app.watched]
-    app.watched |= people.keys()
+    new = [key for key in people if key not in app.watched][:room]
+    app.watched.update(new)
     try:
-        app.client.watch(*new)
+        app.client.watch(*(people[key].name for key in new))
     except ConnectionLost:
         pass  # the client does it by itself when the connection is back

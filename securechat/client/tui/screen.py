@@ -1,7 +1,8 @@
 """The terminal: which colours it has, what is switched on there, and that all of it is undone.
 
 urwid's screen does the work. What it asks the terminal for is forced here, because a terminal
-multiplexer may not answer: pasted text comes as such, and the terminal says when it has the focus.
+multiplexer may not answer: pasted text comes as such, and the terminal says when it has the focus,
+and when its colours become dark or light.
 Ctrl-C comes as a key. Ctrl-Z stays with the terminal: urwid restores it before the process stops.
 """
 
@@ -25,6 +26,12 @@ _JOINING = re.compile(rb"\x1b\[\?2027;[13]\$y")
 _ASK_WHO = b"\x1b[c"  # every terminal answers this, so that nobody waits for one that is silent
 _WHO = re.compile(rb"\x1b\[\?[0-9;]*c")
 _ANSWER_MAX = 4096
+# Private mode 2031 (contour's "color palette update notifications"), and what it reports.
+_SCHEMES_ON, _SCHEMES_OFF = "\x1b[?2031h", "\x1b[?2031l"
+_SCHEMES = {"[?997;1n": "colors dark", "[?997;2n": "colors light"}
+
+for _sequence, _key in _SCHEMES.items():  # as urwid knows the reports of the focus
+    urwid.display.escape.input_trie.add(urwid.display.escape.input_trie.data, _sequence, _key)
 
 
 async def ask_terminal(stdin: TextIO, stdout: TextIO) -> bytes:
@@ -88,7 +95,10 @@ class Screen(urwid.display.raw.Screen):
     """A terminal, as the full-screen client needs it."""
 
     def __init__(self, stdin: TextIO, stdout: TextIO, colors: str = "auto") -> None:
-        super().__init__(stdin, stdout, bracketed_paste_mode=True, focus_reporting=True)
+        # The extended keyboard, where there is one, tells Shift-Enter from Enter.
+        super().__init__(
+            stdin, stdout, bracketed_paste_mode=True, focus_reporting=True, extended_keys=True
+        )
         # Three-digit colours would be rounded; all of ours are written #rrggbb.
         count = color_count(os.environ, "truecolor" if colors == "24bit" else colors)
         self.set_terminal_properties(
@@ -101,6 +111,14 @@ class Screen(urwid.display.raw.Screen):
         # stop() restores all there was.
         self.tty_signal_keys(intr="undefined", quit="undefined")
         self._take_flow_control_keys()
+        if _takes_sequences(self.term):
+            self.write(_SCHEMES_ON)
+            self.flush()
+
+    def _stop(self) -> None:
+        if _takes_sequences(self.term):
+            self.write(_SCHEMES_OFF)  # goes out with the rest, which may be to a terminal hung up
+        super()._stop()
 
     def _take_flow_control_keys(self) -> None:
         """Let Ctrl-Q and Ctrl-S come as keys (termios(3), IXON)."""

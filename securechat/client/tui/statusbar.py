@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from securechat.client.tui.conversation import Conversation, Entry
-from securechat.client.tui.draw import Row, Span, between, spans_width, width_of
+from securechat.client.tui.draw import Row, Span, between, cut_words, spans_width, width_of
 from securechat.client.tui.keys import Keymap
 from securechat.client.tui.logview import LogView
 from securechat.client.tui.model import Model
@@ -77,10 +77,6 @@ def status(
     if connection.lag is not None and connection.lag >= 1:
         left.append(Span(f"  lag {connection.lag:.1f} s", "warn"))
     typing = typing_text(model.typists(conversation, now))
-    if hint:
-        left += [Span("  " if len(left) > 1 else ""), Span(hint, "soft")]
-    elif typing:
-        left += [Span("   "), Span(typing, "dim")]
     right: list[Span] = []
     if above:
         right += [Span("↑ new  ", "accent"), Span(keymap.key("log.unread"), "soft"), Span("   ")]
@@ -98,14 +94,28 @@ def status(
             Span(keymap.key("switcher"), "soft"),
             Span(" go to ", "dim"),
         ]
+    if hint:
+        left.append(Span("  " if len(left) > 1 else ""))
+        room = columns - spans_width([*left, *right]) - 2
+        left.append(Span(cut_words(hint, max(room, 0)), "soft"))
+    elif typing:
+        left += [Span("   "), Span(typing, "dim")]
     return Row(between(left, right, columns))
 
 
-def choices(entry: Entry, keymap: Keymap, columns: int, display: str = "") -> Row:
+def choices(
+    entry: Entry, keymap: Keymap, columns: int, display: str = "", *, count: int = 1
+) -> Row:
     """Return the line at the foot of the screen while a message is chosen: what can be done.
 
-    ``display`` is the name that its sender took, which stands beside the nick.
+    ``display`` is the name that its sender took, which stands beside the nick; ``count`` is how
+    many messages are chosen.
     """
+    if count > 1:
+        copy = Span(f" {keymap.key('select.copy')} ", "key")
+        back = Span(keymap.key("select.leave"), "soft")
+        left = [Span(" "), copy, Span(f" copy {count} messages", "soft")]
+        return Row(between(left, [back, Span(" back ", "dim")], columns))
     can = ["reply", "react"] if entry.msgid and not entry.redacted else []
     if entry.own and not entry.redacted:
         can.append("edit")

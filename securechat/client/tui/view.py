@@ -121,12 +121,15 @@ class View(urwid.Widget):
         found = self.cycle.completion
         items = [(one.shown, one.hint) for one in found.candidates]
         chosen = -1 if self.cycle.chosen is None else self.cycle.chosen
-        block = completions(items, chosen, columns - 2, self.input_top - 1)
-        top = self.input_top - len(block.rows)
+        frame = 2 if self.palette.colors <= _FRAMED_TO else 0
+        block = completions(items, chosen, columns - 2, self.input_top - 1 - frame)
+        top, left = self.input_top - len(block.rows) - frame, left + 1
         if top < 0 or columns < 12:
             return whole
+        if frame:
+            block, left, top = framed(block, left, top + 1, left + columns, height)
         over = canvas([block], len(block.rows), self.palette.attribute)
-        return urwid.CanvasOverlay(over, whole, left + 1, top)
+        return urwid.CanvasOverlay(over, whole, left, top)
 
     def _main(self, columns: int, height: int, *, side: int, people: int) -> Block:
         now = self._clock()
@@ -142,7 +145,13 @@ class View(urwid.Widget):
         if left >= 2:
             chosen = self.log.entry(conversation)
             row = (
-                statusbar.choices(chosen, self.keymap, columns, self.model.display(chosen.sender))
+                statusbar.choices(
+                    chosen,
+                    self.keymap,
+                    columns,
+                    self.model.display(chosen.sender),
+                    count=len(self.log.chosen(conversation)),
+                )
                 if chosen
                 else statusbar.status(
                     self.model,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import AsyncIterator
 
 import trio
@@ -301,3 +302,27 @@ async def test_what_was_refused_says_why_once_and_how_to_go_on(
         alice.presses("enter")
         shown = await alice.sees("not sent", "Cannot send to channel", "Ctrl-Up chooses it")
         assert "Not sent to" not in shown
+
+
+async def test_several_messages_are_copied_without_their_times(
+    autojump_clock: MockClock, person: Open, server: FakeServer
+) -> None:
+    """UI.md, "should": copying without timestamps."""
+    for n in range(5):
+        server.keep("bob" if n % 2 else "carol", "#lobby", f"word {n}")
+    async with person((100, 30)) as alice:
+        await alice.sees("word 4")
+        alice.presses("meta s", "up", "v", "up", "up")
+        await alice.sees("copy 3 messages")
+        alice.presses("c")
+        copied = base64.b64decode(alice.screen.said[-1].split(";")[2].rstrip("\x1b\\")).decode()
+        assert copied == "bob: word 1\ncarol: word 2\nbob: word 3"
+        assert not alice.app.view.log.selected
+        alice.presses("meta s", "v", "up", "v")
+        await alice.sees("reply")
+        alice.presses("c")
+        copied = base64.b64decode(alice.screen.said[-1].split(";")[2].rstrip("\x1b\\")).decode()
+        assert copied == "word 3"
+        alice.presses("v", "esc", "meta s")
+        await alice.sees("reply")
+        assert len(alice.app.view.log.chosen(alice.app.here)) == 1

@@ -80,6 +80,22 @@ async def test_wrong_settings_are_refused_with_what_is_allowed(
     assert saved == []
 
 
+async def test_the_automatic_theme_follows_the_terminal_and_a_chosen_one_stays(
+    autojump_clock: MockClock, person: Open
+) -> None:
+    async with person() as alice:
+        for key, theme in (("colors light", "light"), ("colors dark", "dark")):
+            alice.presses(key)
+            assert alice.app.view.palette.theme.name == theme
+        alice.types("/theme paper")
+        alice.presses("enter", "colors light")
+        assert alice.app.view.palette.theme.name == "paper"
+        alice.types("/theme auto")
+        alice.presses("enter")
+        assert alice.app.view.palette.theme.name == "light"
+        assert alice.app.editor.text == ""
+
+
 async def test_theme_without_a_name_lets_one_choose(
     autojump_clock: MockClock, person: Open
 ) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 from urwid.display import escape
 
-from securechat.client.tui.keynames import WrongKey, from_person, to_person
+from securechat.client.tui.keynames import WrongKey, as_ever, from_person, to_person
 from securechat.client.tui.keys import BINDINGS, CONTEXTS, DEFAULT, resolve
 
 _CURSOR = {"up": "A", "down": "B", "right": "C", "left": "D", "end": "F", "home": "H"}
@@ -18,11 +18,15 @@ _FUNCTION = {
     "f6": "\x1b[17~", "f7": "\x1b[18~", "f8": "\x1b[19~", "f9": "\x1b[20~", "f10": "\x1b[21~",
     "f11": "\x1b[23~", "f12": "\x1b[24~",
 }  # fmt: skip
+# Kitty's and xterm's extended keyboards; "shift enter" is Enter elsewhere.
+_EXTENDED = {"shift enter": "\x1b[13;2u"}
 _SINGLE = {"enter": "\r", "tab": "\t", "esc": "\x1b", "backspace": "\x7f", "shift tab": "\x1b[Z"}
 
 
 def sent(key: str) -> str:
     """Return what xterm sends for a key of the table."""
+    if key in _EXTENDED:
+        return _EXTENDED[key]
     if key in _SINGLE:
         return _SINGLE[key]
     if key in _FUNCTION:
@@ -172,3 +176,17 @@ def test_the_help_screen_shows_the_keys_as_they_are_now() -> None:
     assert not [row for row in rows if row[2] == "choose an emoji"]
     groups = [row[0] for row in rows]
     assert groups == sorted(groups, key=groups.index)
+
+
+@pytest.mark.parametrize(
+    ("key", "ever"),
+    [("ctrl i", "tab"), ("ctrl m", "enter"), ("ctrl [", "esc"), ("ctrl h", "backspace"),
+     ("ctrl /", "ctrl _"), ("shift ctrl _", "ctrl _"), ("shift enter", "shift enter"), ("a", "a")],
+)  # fmt: skip
+def test_on_an_extended_keyboard_keys_do_what_they_always_did(key: str, ever: str) -> None:
+    assert as_ever(key) == ever
+
+
+def test_shift_enter_is_a_new_line() -> None:
+    assert DEFAULT.action("shift enter", "input") == "newline"
+    assert DEFAULT.key("newline") == "Alt-Enter"

@@ -19,7 +19,7 @@ from securechat.client import events
 from securechat.client.profiles import monitor_lines
 from securechat.client.tui import intake
 from securechat.client.tui.model import Model
-from securechat.client.tui.people import COLUMNS_MAX, display_name
+from securechat.client.tui.people import COLUMNS_MAX, WATCHED_MAX, display_name
 from securechat.client.tui.replies import sentence
 from securechat.client.tui.text import width
 from securechat.protocol.message import Message
@@ -199,6 +199,27 @@ async def test_whom_one_talks_with_is_watched_once(
         bob = alice.app.model.open("bob")
         await alice.until(lambda: alice.app.model.presence(bob) == "online")
         assert asked == [("+", "bob")]
+
+
+async def test_no_more_are_watched_than_a_server_allows(
+    autojump_clock: MockClock, person: Open, server: FakeServer
+) -> None:
+    server.capabilities = f"{CAPABILITIES} extended-monitor"
+    server.deaf_to.add("MONITOR")
+    asked: list[str] = []
+
+    def note(session: FakeSession, message: Message) -> None:
+        if message.command == "MONITOR":
+            asked.extend(message.params[1].split(","))
+
+    server.on_line = note
+    async with person() as alice:
+        for n in range(WATCHED_MAX + 20):
+            alice.app.model.open(f"person{n}")
+        await alice.until(lambda: len(asked) == WATCHED_MAX)
+        alice.app.go("person119")
+        await alice.sees("Message person119")
+    assert len(asked) == len(set(asked)) == WATCHED_MAX
 
 
 @given(st.lists(st.from_regex(r"[a-zé]{1,60}", fullmatch=True), max_size=60))

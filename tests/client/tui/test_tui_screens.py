@@ -13,12 +13,14 @@ from support.tui import START, a_model, a_view, filled, harmless, rendered, said
 from securechat.client import events
 from securechat.client.tui import intake
 from securechat.client.tui.choosing import emoji
+from securechat.client.tui.completion import Cycle, Sources, complete
 from securechat.client.tui.helpscreen import HelpView
-from securechat.client.tui.inputline import completions
+from securechat.client.tui.inputline import PROMPT, completions
 from securechat.client.tui.keys import DEFAULT
 from securechat.client.tui.overlays import Question
 from securechat.client.tui.searchview import SearchView
 from securechat.client.tui.switcher import score, switcher
+from securechat.client.tui.text import width
 from securechat.client.tui.themes import names
 
 SIZES = [(10, 3), (1, 1), (2, 2), (20, 6), (40, 12), (60, 20), (80, 24), (120, 40), (200, 60)]
@@ -240,3 +242,40 @@ def test_a_narrow_banner_says_what_went_wrong_rather_than_where() -> None:
     view.model.connection.retry_at = 5.0
     assert any("Not connected: connection refused" in line for line in rendered(view, 80, 24))
     assert any("Cannot reach chat.example.org" in line for line in rendered(view, 160, 24))
+
+
+@pytest.mark.parametrize(("columns", "rows"), SIZES)
+@pytest.mark.parametrize("colors", [16, 2**24])
+def test_completions_fit_above_the_input(columns: int, rows: int, colors: int) -> None:
+    """With sixteen colours the ground of a pop-up is that of the log: it has a frame."""
+    view = a_view(a_model("bob"), colors=colors)
+    editor = view.input.editor(view.model.here)
+    editor.insert("/s")
+    found = complete(editor.text, editor.cursor, Sources())
+    assert found is not None
+    view.cycle = Cycle(editor.text, found)
+    lines = rendered(view, columns, rows)
+    if rows >= 6:
+        assert any(f"{PROMPT}/s" in line for line in lines)
+    if columns >= 60:
+        below = next(n for n, line in enumerate(lines) if f"{PROMPT}/s" in line)
+        assert any("/search" in line for line in lines[:below])
+        assert any("└──" in line for line in lines[:below]) == (colors == 16)
+
+
+@given(st.text("ab [](…日", max_size=40), st.integers(1, 30))
+def test_words_are_cut_between_words(text: str, columns: int) -> None:
+    from securechat.client.tui.draw import cut_words
+
+    kept = cut_words(text, columns)
+    assert width(kept) <= columns
+    assert kept == text or kept.endswith("…") or columns < 2
+
+
+def test_a_usage_is_not_cut_within_its_brackets() -> None:
+    from securechat.client.tui.draw import cut_words
+
+    usage = "/set [NAME [VALUE]]  show or change settings"
+    assert cut_words(usage, 16) == "/set…"
+    assert cut_words(usage, 20) == "/set [NAME [VALUE]]…"
+    assert cut_words(usage, 32) == "/set [NAME [VALUE]]  show or…"
