@@ -338,8 +338,9 @@ async def _run_session(
             with _farewell(server):
                 # What was said is committed and seen before the others see its sender go.
                 await session.settled()  # noqa: ASYNC102 - _farewell shields it, with a deadline
-                if not server.draining:  # else nobody is told
-                    await server.leaving.turn()  # noqa: ASYNC102 - as above, shielded
+            if not server.draining:  # else nobody is told, and it is no work
+                with trio.CancelScope(shield=True):
+                    await server.leaving.turn()  # noqa: ASYNC102 - shielded; it waits for no peer
             arrivals.depart(server, session, reason)
             server.uses.used(session)
             received, mark = server.delivery.position, session.mark

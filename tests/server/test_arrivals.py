@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -350,3 +351,30 @@ async def test_a_crowd_is_shown_who_comes_and_goes_in_a_moment(
             said = [":alice!~alice@securechat.internal PRIVMSG #lobby :here"]
             assert lines[:-1] == (said if person is people[0] else [join, *said])
         assert trio.current_time() - start <= 2 * LATER_SECONDS
+
+
+async def test_a_crowd_that_leaves_at_once_does_not_hold_up_those_who_chat(
+    folder: Path, autojump_clock: MockClock
+) -> None:
+    """Departures are spread over the scheduler's ticks: others have their turns in between."""
+    names = ["alice", *(f"guest{number}" for number in range(30))]
+    async with open_house(folder, names) as house:
+        alice = await house.login("alice")
+        guests = [await house.login(name) for name in names[1:]]
+        await alice.sync()
+        present = house.server.lobby.present
+        left: list[int] = []
+
+        async def look() -> None:
+            while len(present) > 1:
+                left.append(len(present))
+                await trio.lowlevel.checkpoint()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(look)
+            for guest in guests:
+                guest.link.close()
+        steps = [before - after for before, after in pairwise([*left, len(present)])]
+        assert max(steps) <= 2
+        quits = [line for line in await alice.sync() if " QUIT " in line]
+        assert len(quits) == 30
