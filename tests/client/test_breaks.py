@@ -13,7 +13,8 @@ import trio
 import trio.testing
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.fake_server import FakeServer, FakeSession
+from support.fake_server import FakeServer
+from support.fake_session import FakeSession
 
 from securechat.client import events
 from securechat.client.connection import Client, connect

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 import trio
 from support.clients import Connect, until
-from support.fake_server import FakeServer, FakeSession
+from support.fake_server import FakeServer
+from support.fake_session import FakeSession
 from trio.testing import MockClock
 
 from securechat.client import events
