@@ -1,8 +1,8 @@
 """Catching up after a break, and history at a channel's door: what is asked for, and in what order.
 
-After a reconnect every conversation is held (:mod:`~securechat.client.timeline`). For each, pages
-of history after the last message told are fetched and told until the history has no more, or a
-page reaches what came live; then what waited is told. Conversations with own lines that the break
+After a reconnect every conversation is held (:mod:`~securechat.client.state.timeline`). For each,
+pages of history after the last message told are fetched and told until the history has no more, or
+a page reaches what came live; then what waited is told. Conversations with own lines that the break
 left unsure come first: these pages hold such a line, or it was not stored. As soon as that is
 settled, own lines go out, while the rest is still being fetched.
 
@@ -20,8 +20,8 @@ import trio
 from securechat.client.errors import HistoryUnavailable
 from securechat.client.events import CaughtUp, Change, Event, HistoryGap, Said
 from securechat.client.session import Session
-from securechat.client.state import ClientState, Page
-from securechat.client.timeline import wire_time
+from securechat.client.state.state import ClientState, Page
+from securechat.client.state.timeline import wire_time
 from securechat.protocol.message import Message
 from securechat.protocol.names import fold
 

@@ -9,7 +9,7 @@ import trio
 
 from securechat.client.errors import HistoryUnavailable
 from securechat.client.events import Said
-from securechat.client.ownlines import Delivered, Undelivered
+from securechat.client.state.ownlines import Delivered, Undelivered
 from securechat.protocol.message import Message
 
 

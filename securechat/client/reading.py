@@ -9,9 +9,9 @@ from securechat.client.core import Core
 from securechat.client.errors import HistoryUnavailable, NotOffered, SearchFailed
 from securechat.client.events import Said, UnreadCounted
 from securechat.client.jobs import HistoryJob, PageJob
-from securechat.client.profiles import read_unread
-from securechat.client.state import SEARCH
-from securechat.client.timeline import wire_time
+from securechat.client.state.profiles import read_unread
+from securechat.client.state.state import SEARCH
+from securechat.client.state.timeline import wire_time
 from securechat.protocol.message import Message, format_tags
 from securechat.protocol.names import fold
 

@@ -22,8 +22,8 @@ import trio
 
 from securechat.client.errors import HistoryUnavailable
 from securechat.client.events import Event, Failed
-from securechat.client.login import Login
-from securechat.client.state import ClientState, Page
+from securechat.client.state.login import Login
+from securechat.client.state.state import ClientState, Page
 from securechat.errors import ConnectionLost, MessageError
 from securechat.protocol.framing import SERVER_TAG_BYTES_MAX, BadLine, LineBuffer
 from securechat.protocol.message import Message, parse

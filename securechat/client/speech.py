@@ -17,8 +17,8 @@ from securechat.client.core import Core
 from securechat.client.errors import NotSent
 from securechat.client.events import TypingState
 from securechat.client.jobs import Slot
-from securechat.client.ownlines import Undelivered
-from securechat.client.ownlines import action as as_action
+from securechat.client.state.ownlines import Undelivered
+from securechat.client.state.ownlines import action as as_action
 from securechat.errors import ConnectionLost
 from securechat.protocol.framing import split_text
 from securechat.protocol.message import Message

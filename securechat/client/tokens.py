@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 
 from securechat.client.core import Core
 from securechat.client.errors import NotOffered, TokenRefused
-from securechat.client.login import TOKEN_PREFIX
+from securechat.client.state.login import TOKEN_PREFIX
 from securechat.protocol.message import Message
 
 CAPABILITY = "securechat.internal/tokens"

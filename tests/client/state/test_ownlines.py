@@ -8,7 +8,7 @@ import pytest
 
 from securechat.client.errors import NotConfirmed, NotSent
 from securechat.client.events import Said
-from securechat.client.ownlines import (
+from securechat.client.state.ownlines import (
     IN_FLIGHT_MAX,
     Delivered,
     OwnLines,
@@ -210,7 +210,7 @@ def test_giving_up_tells_whether_it_was_sent() -> None:
 
 
 def test_receipts_are_remembered_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("securechat.client.ownlines.RECEIPTS_MAX", 2)
+    monkeypatch.setattr("securechat.client.state.ownlines.RECEIPTS_MAX", 2)
     lines = started("a", "a", "a", "a")
     lines.to_send(labels=False)
     for msgid in ("m1", "m2", "m3"):

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from support.client_state import NOW, logged_in, take
 
 from securechat.client import events
-from securechat.client.ownlines import OwnLines
-from securechat.client.state import ClientState
+from securechat.client.state.ownlines import OwnLines
+from securechat.client.state.state import ClientState
 from securechat.protocol.message import Message
 
 

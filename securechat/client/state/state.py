@@ -2,8 +2,8 @@
 
 Pure: no Trio, no sockets; the time is an argument. It outlives connections: ``reset`` begins a new
 one and keeps what must survive a break, which is how far every conversation was told
-(:mod:`~securechat.client.timeline`) and which own lines are not acknowledged
-(:mod:`~securechat.client.ownlines`).
+(:mod:`~securechat.client.state.timeline`) and which own lines are not acknowledged
+(:mod:`~securechat.client.state.ownlines`).
 
 Follows the Modern IRC Client Protocol and IRCv3 ``message-tags``, ``server-time``, ``batch``,
 ``echo-message``, ``labeled-response``, ``standard-replies``, ``cap-notify``, ``away-notify``,
@@ -17,14 +17,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from securechat.client import events
-from securechat.client.about_messages import change_of, reply_of, typing_of, with_changes
-from securechat.client.batches import Batch, Batches
-from securechat.client.channels import Channels
 from securechat.client.events import Change, Event, Said
-from securechat.client.ownlines import Outcome, OwnLines, action_text
-from securechat.client.requests import Requests, is_refusal
-from securechat.client.rows import TABLE
-from securechat.client.timeline import Timeline, read_time
+from securechat.client.state.about_messages import change_of, reply_of, typing_of, with_changes
+from securechat.client.state.batches import Batch, Batches
+from securechat.client.state.channels import Channels
+from securechat.client.state.ownlines import Outcome, OwnLines, action_text
+from securechat.client.state.requests import Requests, is_refusal
+from securechat.client.state.rows import TABLE
+from securechat.client.state.timeline import Timeline, read_time
 from securechat.protocol.mentions import mentions
 from securechat.protocol.message import Message
 from securechat.protocol.multiline import Limits

@@ -1,8 +1,8 @@
 """What each command and numeric of the server means: one table, with how much each must carry.
 
-Pure; the counterpart of :mod:`~securechat.client.state`, which looks the rows up. The parameters
-are those of the Modern IRC Client Protocol ("Numerics", "Channel Operations") and of the IRCv3
-specifications that the state names.
+Pure; the counterpart of :mod:`~securechat.client.state.state`, which looks the rows up. The
+parameters are those of the Modern IRC Client Protocol ("Numerics", "Channel Operations") and of the
+IRCv3 specifications that the state names.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from securechat.client import events
 from securechat.client.events import Event
-from securechat.client.login import WANTED, request_lines
-from securechat.client.profiles import read_marked, read_unread, told_profile
+from securechat.client.state.login import WANTED, request_lines
+from securechat.client.state.profiles import read_marked, read_unread, told_profile
 from securechat.protocol.message import Message
 from securechat.protocol.names import fold
 
 if TYPE_CHECKING:
-    from securechat.client.state import ClientState
+    from securechat.client.state.state import ClientState
 
 
 # Marks the WHO by which this client learns of a channel's members.

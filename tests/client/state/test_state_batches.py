@@ -8,7 +8,7 @@ import pytest
 from support.client_state import NOW, logged_in, take
 
 from securechat.client import events
-from securechat.client.state import Page
+from securechat.client.state.state import Page
 from securechat.errors import MessageError
 from securechat.protocol.message import parse
 

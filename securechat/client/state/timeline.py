@@ -23,7 +23,7 @@ from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 
 from securechat.client.events import Change, Redacted, Said
-from securechat.client.known import Known
+from securechat.client.state.known import Known
 from securechat.protocol.names import fold
 
 # Where a server has not told its time yet, this machine's clock may be ahead of it by so much.

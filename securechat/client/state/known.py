@@ -1,6 +1,6 @@
 """What became of a message that was told: so that every change is told once, and none that is old.
 
-Pure; :mod:`~securechat.client.timeline` keeps one for each of the last messages told.
+Pure; :mod:`~securechat.client.state.timeline` keeps one for each of the last messages told.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from securechat.protocol.names import fold
 
 if TYPE_CHECKING:
     from securechat.client.core import Core
-    from securechat.client.state import ClientState
+    from securechat.client.state.state import ClientState
 
 _REPLY = ("+draft/reply", "+reply")
 _REACT = ("+draft/react", "+react")

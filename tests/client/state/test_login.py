@@ -7,7 +7,7 @@ import base64
 import pytest
 
 from securechat.client.errors import LoginRefused
-from securechat.client.login import WANTED, Login
+from securechat.client.state.login import WANTED, Login
 from securechat.errors import ConnectionLost
 from securechat.protocol.message import Message, parse
 

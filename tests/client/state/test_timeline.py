@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from securechat.client.events import Change, Said
-from securechat.client.timeline import Timeline, read_time, wire_time
+from securechat.client.state.timeline import Timeline, read_time, wire_time
 
 NOW = datetime(2026, 5, 17, 12, 0, tzinfo=UTC)
 
@@ -118,7 +118,7 @@ def test_a_page_of_a_conversation_that_is_not_held() -> None:
 
 
 def test_only_so_many_msgids_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("securechat.client.timeline.SEEN_MAX", 2)
+    monkeypatch.setattr("securechat.client.state.timeline.SEEN_MAX", 2)
     timeline = Timeline()
     for number in (1, 2, 3, 1):
         assert numbers(timeline.live(said(number))) == [number]

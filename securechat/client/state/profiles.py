@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING
 from securechat.client import events
 from securechat.client.errors import NotOffered
 from securechat.client.events import Event, UnreadCounted
-from securechat.client.timeline import read_time
+from securechat.client.state.timeline import read_time
 from securechat.errors import ConnectionLost
 from securechat.protocol.message import Message
 from securechat.protocol.names import fold
 
 if TYPE_CHECKING:
     from securechat.client.core import Core
-    from securechat.client.state import ClientState
+    from securechat.client.state.state import ClientState
 
 _UNREAD = "securechat.internal/unread"
 
