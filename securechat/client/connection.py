@@ -47,7 +47,6 @@ from securechat.addresses import DEFAULT_PORT
 from securechat.client.core import Core, Server
 from securechat.client.events import Event
 from securechat.client.groups import unwrapped
-from securechat.client.reach import Dial, dial_tls
 from securechat.client.reading import Reading
 from securechat.client.speech import Speech
 from securechat.client.state.about_messages import AboutMessages
@@ -57,6 +56,7 @@ from securechat.client.state.profiles import Profiles
 from securechat.client.state.state import ClientState
 from securechat.client.tokens import Tokens
 from securechat.client.trust import Trust, choose
+from securechat.client.trust.reach import Dial, dial_tls
 from securechat.errors import ConnectionLost
 from securechat.protocol.message import Message
 from securechat.protocol.names import fold

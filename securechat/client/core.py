@@ -28,13 +28,13 @@ from securechat.client.errors import (
 )
 from securechat.client.events import Event
 from securechat.client.jobs import HistoryJob, PageJob, Slot
-from securechat.client.reach import Dial, reach
 from securechat.client.session import Session
 from securechat.client.state.login import Login
 from securechat.client.state.ownlines import Undelivered
 from securechat.client.state.state import ClientState
 from securechat.client.state.timeline import wire_time
 from securechat.client.trust import Trust
+from securechat.client.trust.reach import Dial, reach
 from securechat.errors import ConnectionLost, MessageError, UserError
 from securechat.protocol.message import Message
 from securechat.protocol.names import fold

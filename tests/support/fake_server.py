@@ -15,7 +15,7 @@ import trio
 from support.fake_journal import EPOCH, Kept
 from support.fake_session import FakeSession
 
-from securechat.client.reach import Dial
+from securechat.client.trust.reach import Dial
 from securechat.errors import ConnectionLost
 from securechat.protocol.message import Message
 from securechat.protocol.names import fold

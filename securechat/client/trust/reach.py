@@ -9,7 +9,8 @@ import trio
 
 from securechat.addresses import canonical_host
 from securechat.client.errors import ConnectFailed
-from securechat.client.trust import Trust, explain
+from securechat.client.trust.choosing import Trust
+from securechat.client.trust.refusals import explain
 from securechat.errors import ConnectionLost, HandshakeFailed
 from securechat.transport import sockets
 from securechat.transport.base import Link

@@ -22,8 +22,8 @@ from securechat.certificates import make_certificates
 from securechat.client import events
 from securechat.client.connection import connect
 from securechat.client.errors import ConnectFailed, LoginRefused, TrustError
-from securechat.client.reach import REACH_SECONDS_MAX, reach
 from securechat.client.trust import KnownServer, KnownServers, Trust, choose, explain
+from securechat.client.trust.reach import REACH_SECONDS_MAX, reach
 from securechat.errors import CertificateError, ConnectionLost, HandshakeFailed, UserError
 from securechat.transport import sockets
 from securechat.transport.base import Link
