@@ -10,10 +10,11 @@
 Theory of operation
 -------------------
 ``connect`` makes the first connection before its body runs; failing there is an error. One
-nursery then holds the supervisor, which runs one :class:`~securechat.client.session.Session` after
-another: when one ends, it waits (exponential backoff with full jitter) and makes the next. A
-refused login or a refused certificate ends the client with that error; nothing else does. What
-must survive a break is in :class:`~securechat.client.state.state.ClientState`.
+nursery then holds the supervisor, which runs one
+:class:`~securechat.client.sessions.session.Session` after another: when one ends, it waits
+(exponential backoff with full jitter) and makes the next. A refused login or a refused certificate
+ends the client with that error; nothing else does. What must survive a break is in
+:class:`~securechat.client.state.state.ClientState`.
 
 What is promised, on a server that keeps history (IRCv3 ``chathistory``):
 
@@ -44,10 +45,10 @@ from types import MappingProxyType
 import trio
 
 from securechat.addresses import DEFAULT_PORT
-from securechat.client.core import Core, Server
 from securechat.client.events import Event
 from securechat.client.groups import unwrapped
 from securechat.client.reading import Reading
+from securechat.client.sessions.core import Core, Server
 from securechat.client.speech import Speech
 from securechat.client.state.about_messages import AboutMessages
 from securechat.client.state.channels import Channel, Member

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from securechat.client.core import Core
 from securechat.client.errors import HistoryUnavailable, NotOffered, SearchFailed
 from securechat.client.events import Said, UnreadCounted
-from securechat.client.jobs import HistoryJob, PageJob
+from securechat.client.sessions.core import Core
+from securechat.client.sessions.jobs import HistoryJob, PageJob
 from securechat.client.state.profiles import read_unread
 from securechat.client.state.state import SEARCH
 from securechat.client.state.timeline import wire_time

@@ -13,10 +13,10 @@ from datetime import datetime
 
 import trio
 
-from securechat.client.core import Core
 from securechat.client.errors import NotSent
 from securechat.client.events import TypingState
-from securechat.client.jobs import Slot
+from securechat.client.sessions.core import Core
+from securechat.client.sessions.jobs import Slot
 from securechat.client.state.ownlines import Undelivered
 from securechat.client.state.ownlines import action as as_action
 from securechat.errors import ConnectionLost

@@ -14,8 +14,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from securechat.client.core import Core
 from securechat.client.errors import NotOffered, TokenRefused
+from securechat.client.sessions.core import Core
 from securechat.client.state.login import TOKEN_PREFIX
 from securechat.protocol.message import Message
 

@@ -20,7 +20,7 @@ from securechat.protocol.message import Message
 from securechat.protocol.names import fold
 
 if TYPE_CHECKING:
-    from securechat.client.core import Core
+    from securechat.client.sessions.core import Core
     from securechat.client.state.state import ClientState
 
 _UNREAD = "securechat.internal/unread"

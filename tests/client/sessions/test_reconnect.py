@@ -11,12 +11,12 @@ from support.fake_session import FakeSession
 from trio.testing import MockClock
 
 from securechat.client import events
-from securechat.client.buffer import EventBuffer
 from securechat.client.errors import (
     LoginRefused,
     NotConfirmed,
     NotSent,
 )
+from securechat.client.sessions.buffer import EventBuffer
 from securechat.errors import ConnectionLost
 from securechat.protocol.message import Message
 
@@ -181,7 +181,7 @@ async def test_a_rejoin_without_an_answer(
 async def test_more_new_conversations_than_can_be_asked_for(
     dialled: Connect, autojump_clock: MockClock, server: FakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("securechat.client.catchup.TARGETS_MAX", 1)
+    monkeypatch.setattr("securechat.client.sessions.catchup.TARGETS_MAX", 1)
     async with dialled() as client:
         await until(client, events.Names)
         server.break_all()
@@ -323,7 +323,7 @@ async def test_a_program_that_stops_listening_stops_the_reading(
     server: FakeServer,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("securechat.client.core.EventBuffer", lambda: EventBuffer(10))
+    monkeypatch.setattr("securechat.client.sessions.core.EventBuffer", lambda: EventBuffer(10))
     async with dialled() as client:
         await until(client, events.Names)
         for n in range(2000):
@@ -340,7 +340,7 @@ async def test_a_program_that_never_listens_can_talk_on(
     server: FakeServer,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("securechat.client.core.EventBuffer", lambda: EventBuffer(10))
+    monkeypatch.setattr("securechat.client.sessions.core.EventBuffer", lambda: EventBuffer(10))
     async with dialled() as client:
         for n in range(100):
             await client.say("#lobby", str(n))

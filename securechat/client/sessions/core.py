@@ -15,8 +15,6 @@ from functools import partial
 import trio
 
 from securechat.client import events
-from securechat.client.buffer import EventBuffer
-from securechat.client.catchup import CatchUp
 from securechat.client.errors import (
     ConnectFailed,
     HistoryUnavailable,
@@ -27,8 +25,10 @@ from securechat.client.errors import (
     Refused,
 )
 from securechat.client.events import Event
-from securechat.client.jobs import HistoryJob, PageJob, Slot
-from securechat.client.session import Session
+from securechat.client.sessions.buffer import EventBuffer
+from securechat.client.sessions.catchup import CatchUp
+from securechat.client.sessions.jobs import HistoryJob, PageJob, Slot
+from securechat.client.sessions.session import Session
 from securechat.client.state.login import Login
 from securechat.client.state.ownlines import Undelivered
 from securechat.client.state.state import ClientState

@@ -5,7 +5,7 @@ Theory of operation
 The link belongs to the session. First ``log_in`` alone reads and writes it. Then two tasks run
 until the session ends: the reader takes in what comes and gives it, message by message, to the
 state; the writer sends what was put into the outgoing buffer by ``post``, all of it at once. A
-third, of :mod:`~securechat.client.catchup`, asks for history.
+third, of :mod:`~securechat.client.sessions.catchup`, asks for history.
 
 Whatever ends the session calls ``end`` with the reason; the first reason stays, and the scope in
 which the tasks run is cancelled. The reader finds out that a link is dead: after

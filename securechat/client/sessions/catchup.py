@@ -19,7 +19,7 @@ import trio
 
 from securechat.client.errors import HistoryUnavailable
 from securechat.client.events import CaughtUp, Change, Event, HistoryGap, Said
-from securechat.client.session import Session
+from securechat.client.sessions.session import Session
 from securechat.client.state.state import ClientState, Page
 from securechat.client.state.timeline import wire_time
 from securechat.protocol.message import Message
