@@ -28,9 +28,9 @@ from securechat.client.connection import Client, connect
 from securechat.client.errors import LoginRefused, NoAnswer, Refused
 from securechat.client.lineclient.stdio import read_first_line
 from securechat.client.lines import visible
+from securechat.client.methods.tokens import CAPABILITY
 from securechat.client.settings import Settings
 from securechat.client.settings_file import remember_profile, suggest_name
-from securechat.client.tokens import CAPABILITY
 from securechat.client.tokenstore import TokenStore, login_name
 from securechat.client.trust import KnownServers, Trust, choose
 from securechat.client.trust.probing import YES, agreed, appraise, question, remembered

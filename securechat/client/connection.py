@@ -47,15 +47,15 @@ import trio
 from securechat.addresses import DEFAULT_PORT
 from securechat.client.events import Event
 from securechat.client.groups import unwrapped
-from securechat.client.reading import Reading
+from securechat.client.methods.reading import Reading
+from securechat.client.methods.speech import Speech
+from securechat.client.methods.tokens import Tokens
 from securechat.client.sessions.core import Core, Server
-from securechat.client.speech import Speech
 from securechat.client.state.about_messages import AboutMessages
 from securechat.client.state.channels import Channel, Member
 from securechat.client.state.ownlines import OwnLines
 from securechat.client.state.profiles import Profiles
 from securechat.client.state.state import ClientState
-from securechat.client.tokens import Tokens
 from securechat.client.trust import Trust, choose
 from securechat.client.trust.reach import Dial, dial_tls
 from securechat.errors import ConnectionLost

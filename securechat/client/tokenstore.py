@@ -17,7 +17,7 @@ import trio
 
 from securechat.addresses import canonical_host
 from securechat.client.files import changing, read_text, tokens_path, write_text
-from securechat.client.tokens import DeviceToken
+from securechat.client.methods.tokens import DeviceToken
 from securechat.errors import UserError
 from securechat.protocol.names import fold
 

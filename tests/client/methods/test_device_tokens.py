@@ -25,7 +25,7 @@ from trio.testing import MockClock
 
 from securechat.client import events
 from securechat.client.errors import LoginRefused, NoAnswer, NotOffered, TokenRefused
-from securechat.client.tokens import CAPABILITY, DeviceToken
+from securechat.client.methods.tokens import CAPABILITY, DeviceToken
 from securechat.client.tokenstore import SERVICE, TokenStore, login_name
 from securechat.errors import UserError
 
