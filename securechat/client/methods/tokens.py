@@ -7,7 +7,7 @@ logged in by the password, and tells each one once::
     S: @label=q1 :chat.example TOKEN ADD 1f2e3d4c alice-s-laptop :sct_…
     S: @label=q1 FAIL TOKEN TOO_MANY_TOKENS ADD :…
 
-Where a token is kept is the business of :mod:`~securechat.client.tokenstore`.
+Where a token is kept is the business of :mod:`~securechat.client.kept.tokenstore`.
 """
 
 from __future__ import annotations

@@ -25,8 +25,8 @@ from trio.testing import MockClock
 
 from securechat.client import events
 from securechat.client.errors import LoginRefused, NoAnswer, NotOffered, TokenRefused
+from securechat.client.kept.tokenstore import SERVICE, TokenStore, login_name
 from securechat.client.methods.tokens import CAPABILITY, DeviceToken
-from securechat.client.tokenstore import SERVICE, TokenStore, login_name
 from securechat.errors import UserError
 
 LOGIN = "alice@chat.test:6697"

@@ -8,8 +8,8 @@ from pathlib import Path
 from support.tui import Open
 from trio.testing import MockClock
 
-from securechat.client.settings import load_settings
-from securechat.client.settings_file import save_interface
+from securechat.client.kept.settings import load_settings
+from securechat.client.kept.settings_file import save_interface
 from securechat.client.tui.options import options_of
 from securechat.errors import ConfigError
 

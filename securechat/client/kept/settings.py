@@ -17,7 +17,7 @@
 
 What is not there has its default. A value that cannot be, and a name that means nothing, is one
 sentence that says where it is and what is allowed. Changing the file, which keeps its comments, is
-in :mod:`~securechat.client.settings_file`.
+in :mod:`~securechat.client.kept.settings_file`.
 """
 
 from __future__ import annotations

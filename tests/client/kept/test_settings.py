@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from securechat.client import files
-from securechat.client.settings import Interface, Profile, load_settings
-from securechat.client.settings_file import (
+from securechat.client.kept.settings import Interface, Profile, load_settings
+from securechat.client.kept.settings_file import (
     forget_profile,
     remember_profile,
     save_interface,

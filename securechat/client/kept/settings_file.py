@@ -2,7 +2,8 @@
 
 Whatever a person wrote there (comments, order, spacing) stays. The file is read anew under a lock
 before each change, so that two clients do not undo each other's, and a file that does not hold
-together is left alone: the sentence of :func:`~securechat.client.settings.load_settings` says why.
+together is left alone: the sentence of :func:`~securechat.client.kept.settings.load_settings` says
+why.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import tomlkit
 
 from securechat.addresses import DEFAULT_PORT
 from securechat.client.files import changing, read_text, settings_path, write_text
-from securechat.client.settings import Profile, Settings, document_of, settings_of
+from securechat.client.kept.settings import Profile, Settings, document_of, settings_of
 from securechat.errors import ConfigError
 
 _NAME_MAX = 64
