@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click import Command
 from click.testing import CliRunner, Result
 from support.client_program import PASSWORD
 from support.users_program import Terminal, Users
 
+from securechat.cli import server
 from securechat.cli.users import main
 from securechat.store.credentials.passwords import PROFILES, Profile
+
+
+def invoked(program: Command, words: Sequence[object], typed: str | bytes = "") -> Result:
+    """Run a program here and return its result; what it did not foresee is raised."""
+    result = CliRunner().invoke(program, [str(word) for word in words], input=typed)
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+@pytest.fixture
+def run() -> Callable[..., Result]:
+    """Run the server's program; the result has ``exit_code``, ``stdout``, ``stderr``."""
+    return lambda *arguments: invoked(server.main, arguments)
 
 
 @pytest.fixture
@@ -43,11 +59,7 @@ def users(data: Path, cheap_hashes: None) -> Users:
     """Run the program on a data folder; the result has ``exit_code``, ``stdout``, ``stderr``."""
 
     def run(*arguments: object, typed: str | bytes = "") -> Result:
-        words = ["--data", str(data), *map(str, arguments)]
-        result = CliRunner().invoke(main, words, input=typed)
-        if result.exception is not None and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        return result
+        return invoked(main, ["--data", data, *arguments], typed)
 
     return run
 
