@@ -18,11 +18,11 @@ from securechat.cli.common import ProgramWithCommands, run
 from securechat.cli.searching import Search, SearchOptions, search_options
 from securechat.client.commandtable import Wrong, as_channel
 from securechat.client.connection import Client
+from securechat.client.kept.settings import load_settings
+from securechat.client.kept.settings_file import check_profile_name
 from securechat.client.lineclient.plain import Options
 from securechat.client.lineclient.stdio import StdStreams
 from securechat.client.lines import visible
-from securechat.client.settings import load_settings
-from securechat.client.settings_file import check_profile_name
 from securechat.errors import ConfigError
 
 HISTORY_SHOWN = 20

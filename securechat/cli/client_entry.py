@@ -26,12 +26,12 @@ from securechat.cli.client_place import Place
 from securechat.cli.common import say
 from securechat.client.connection import Client, connect
 from securechat.client.errors import LoginRefused, NoAnswer, Refused
+from securechat.client.kept.settings import Settings
+from securechat.client.kept.settings_file import remember_profile, suggest_name
+from securechat.client.kept.tokenstore import TokenStore, login_name
 from securechat.client.lineclient.stdio import read_first_line
 from securechat.client.lines import visible
-from securechat.client.settings import Settings
-from securechat.client.settings_file import remember_profile, suggest_name
-from securechat.client.tokens import CAPABILITY
-from securechat.client.tokenstore import TokenStore, login_name
+from securechat.client.methods.tokens import CAPABILITY
 from securechat.client.trust import KnownServers, Trust, choose
 from securechat.client.trust.probing import YES, agreed, appraise, question, remembered
 from securechat.errors import UserError

@@ -9,10 +9,10 @@ from securechat.cli.client_place import Place, find_place, parse_address
 from securechat.cli.common import Program, ProgramGroup, print_table, run, say
 from securechat.client.connection import connect
 from securechat.client.errors import ConnectFailed, LoginRefused, NoAnswer, Refused, TrustError
+from securechat.client.kept.settings import load_settings
+from securechat.client.kept.tokenstore import TokenStore, login_name
 from securechat.client.lines import visible
-from securechat.client.settings import load_settings
-from securechat.client.tokens import DeviceToken
-from securechat.client.tokenstore import TokenStore, login_name
+from securechat.client.methods.tokens import DeviceToken
 from securechat.client.trust import KnownServers, choose
 from securechat.errors import ConnectionLost, UserError
 

@@ -10,7 +10,7 @@ import click
 
 from securechat.addresses import DEFAULT_PORT, canonical_host
 from securechat.cli.common import say
-from securechat.client.settings import Profile, Settings
+from securechat.client.kept.settings import Profile, Settings
 from securechat.errors import UserError
 
 

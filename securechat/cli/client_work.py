@@ -12,12 +12,12 @@ import trio
 
 from securechat.client.connection import Client
 from securechat.client.files import themes_path
+from securechat.client.kept.settings import Settings
+from securechat.client.kept.settings_file import save_interface
 from securechat.client.lineclient.commands import COMMANDS
 from securechat.client.lineclient.plain import LineMode, Options, Screen
 from securechat.client.lineclient.stdio import StdStreams
 from securechat.client.lines import visible
-from securechat.client.settings import Settings
-from securechat.client.settings_file import save_interface
 
 _COMMANDS = tuple(f"/{name}" for name in COMMANDS)
 

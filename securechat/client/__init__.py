@@ -5,8 +5,8 @@
 
 from securechat.client import errors, events
 from securechat.client.connection import Client, connect
-from securechat.client.reading import ConversationInfo
-from securechat.client.speech import Receipt, Saying
+from securechat.client.methods.reading import ConversationInfo
+from securechat.client.methods.speech import Receipt, Saying
 
 __all__ = [
     "Client",

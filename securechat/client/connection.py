@@ -10,10 +10,11 @@
 Theory of operation
 -------------------
 ``connect`` makes the first connection before its body runs; failing there is an error. One
-nursery then holds the supervisor, which runs one :class:`~securechat.client.session.Session` after
-another: when one ends, it waits (exponential backoff with full jitter) and makes the next. A
-refused login or a refused certificate ends the client with that error; nothing else does. What
-must survive a break is in :class:`~securechat.client.state.ClientState`.
+nursery then holds the supervisor, which runs one
+:class:`~securechat.client.sessions.session.Session` after another: when one ends, it waits
+(exponential backoff with full jitter) and makes the next. A refused login or a refused certificate
+ends the client with that error; nothing else does. What must survive a break is in
+:class:`~securechat.client.state.state.ClientState`.
 
 What is promised, on a server that keeps history (IRCv3 ``chathistory``):
 
@@ -21,10 +22,11 @@ What is promised, on a server that keeps history (IRCv3 ``chathistory``):
     once each, in the server's order in each conversation, over any number of breaks.
     Where that cannot be kept, a :class:`~securechat.client.events.HistoryGap` says so.
 2.  ``say`` returns when the server has stored the line. What it raises tells whether the line is
-    certainly not stored, or unknown; :mod:`~securechat.client.ownlines` says how it is found out.
+    certainly not stored, or unknown; :mod:`~securechat.client.state.ownlines` says how it is found
+    out.
 3.  Lines go out in the order in which they were said, also those said during a break.
 4.  What is done to messages (edits, redactions, reactions) is told too, also what was done during
-    a break to the last :data:`~securechat.client.timeline.LOOK_BACK` messages told of each
+    a break to the last :data:`~securechat.client.state.timeline.LOOK_BACK` messages told of each
     conversation.
 
 A program that only talks need not listen: events that nobody ever asked for are dropped at some
@@ -43,19 +45,19 @@ from types import MappingProxyType
 import trio
 
 from securechat.addresses import DEFAULT_PORT
-from securechat.client.about_messages import AboutMessages
-from securechat.client.channels import Channel, Member
-from securechat.client.core import Core, Server
 from securechat.client.events import Event
 from securechat.client.groups import unwrapped
-from securechat.client.ownlines import OwnLines
-from securechat.client.profiles import Profiles
-from securechat.client.reach import Dial, dial_tls
-from securechat.client.reading import Reading
-from securechat.client.speech import Speech
-from securechat.client.state import ClientState
-from securechat.client.tokens import Tokens
+from securechat.client.methods.reading import Reading
+from securechat.client.methods.speech import Speech
+from securechat.client.methods.tokens import Tokens
+from securechat.client.sessions.core import Core, Server
+from securechat.client.state.about_messages import AboutMessages
+from securechat.client.state.channels import Channel, Member
+from securechat.client.state.ownlines import OwnLines
+from securechat.client.state.profiles import Profiles
+from securechat.client.state.state import ClientState
 from securechat.client.trust import Trust, choose
+from securechat.client.trust.reach import Dial, dial_tls
 from securechat.errors import ConnectionLost
 from securechat.protocol.message import Message
 from securechat.protocol.names import fold

@@ -56,7 +56,7 @@ from datetime import datetime, tzinfo
 
 from securechat.client import events
 from securechat.client.events import Event
-from securechat.client.timeline import wire_time
+from securechat.client.state.timeline import wire_time
 from securechat.protocol.names import fold
 
 # Styles and colours of IRC clients (as modern clients' "IRC Formatting" describes them).

@@ -15,7 +15,7 @@ from support.client_program import PASSWORD, Person, Served, run
 from support.tls_servers import Authority
 
 from securechat.certificates.pem import colon_form, fingerprint
-from securechat.client.tokens import CAPABILITY
+from securechat.client.methods.tokens import CAPABILITY
 
 
 @pytest.fixture

@@ -16,9 +16,9 @@ from support.client_program import PASSWORD, Person, Served
 
 from securechat.cli.client import main
 from securechat.cli.client_place import Place
-from securechat.client.settings_file import remember_profile
-from securechat.client.tokens import CAPABILITY, DeviceToken
-from securechat.client.tokenstore import TokenStore
+from securechat.client.kept.settings_file import remember_profile
+from securechat.client.kept.tokenstore import TokenStore
+from securechat.client.methods.tokens import CAPABILITY, DeviceToken
 from securechat.client.trust import KnownServer, KnownServers
 
 DAY = date(2026, 11, 28)

@@ -17,13 +17,13 @@ from typing import Any
 import pytest
 import structlog
 import trio
-from click.testing import CliRunner, Result
+from click.testing import Result
 from structlog.testing import capture_logs
 
 import securechat
 from securechat.certificates import client_context, make_certificates
 from securechat.cli import server as program
-from securechat.cli.server import ANNOUNCE_BYTES_MAX, main
+from securechat.cli.server import ANNOUNCE_BYTES_MAX
 from securechat.config import SETTINGS, Settings
 from securechat.errors import UserError
 from securechat.server import console
@@ -43,17 +43,6 @@ def _nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.delenv(setting.variable, raising=False)
     monkeypatch.delenv("SECURECHAT_CONFIG", raising=False)
     monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture
-def run() -> Program:
-    def invoke(*arguments: object) -> Result:
-        result = CliRunner().invoke(main, [str(argument) for argument in arguments])
-        if result.exception is not None and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        return result
-
-    return invoke
 
 
 # --- what is said without serving -----------------------------------------------------------------

@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pytest
 import trio
-from click.testing import CliRunner, Result
+from click.testing import Result
 from rich.console import Console
 from support.store_conformance import entries
 
 from securechat.cli import server_data
-from securechat.cli.server import main
 from securechat.config import SETTINGS
 from securechat.server.rooms.room import (
     CHANNEL_RECORD,
@@ -59,17 +58,6 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
     trio.run(make)
     return folder
-
-
-@pytest.fixture
-def run() -> Program:
-    def invoke(*arguments: object) -> Result:
-        result = CliRunner().invoke(main, [str(argument) for argument in arguments])
-        if result.exception is not None and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        return result
-
-    return invoke
 
 
 def test_there_and_back_again(run: Program, data: Path, tmp_path: Path) -> None:

@@ -6,24 +6,18 @@ import json
 import os
 import pwd
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from support.users_program import HASH, PASSWORD, Users
 
 from securechat.cli import users_csv, users_data
 from securechat.cli.users import main
-from securechat.store.credentials.passwords import PROFILES, Profile
-
-PASSWORD = "my cat sits on the mat"
-HASH = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0$aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNo"
-Users = Callable[..., Result]
 
 
 @pytest.fixture
-def users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Users:
-    monkeypatch.setitem(PROFILES, "standard", Profile("standard", 1, 8, 1))
+def users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cheap_hashes: None) -> Users:
     # The cheap hashes of these tests may be imported too.
     monkeypatch.setattr(users_csv, "check_hash", lambda _hash: None)
 

@@ -4,27 +4,22 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import trio
 from click.testing import CliRunner, Result
+from support.users_program import PASSWORD, Users
 
 from securechat.cli.users import main
 from securechat.protocol.names import fold
 from securechat.protocol.tokens import is_token
-from securechat.store.credentials.passwords import PROFILES, Profile
 from securechat.store.credentials.tokens import Tokens
 from securechat.store.sqlite import open_store
 
-PASSWORD = "my cat sits on the mat"
-Users = Callable[..., Result]
-
 
 @pytest.fixture
-def users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Users:
-    monkeypatch.setitem(PROFILES, "standard", Profile("standard", 1, 8, 1))
+def users(tmp_path: Path, cheap_hashes: None) -> Users:
 
     def run(*arguments: str, typed: str = "", code: int = 0) -> Result:
         words = ["--data", str(tmp_path), *arguments]

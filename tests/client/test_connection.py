@@ -6,7 +6,8 @@ import pytest
 import trio
 import trio.testing
 from support.clients import Connect, told_until, until
-from support.fake_server import FakeServer, FakeSession
+from support.fake_server import FakeServer
+from support.fake_session import FakeSession
 from trio.testing import MockClock
 
 from securechat.client import Receipt, events

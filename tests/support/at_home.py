@@ -13,7 +13,7 @@ import trio
 from support.house import House, open_house, password_of
 
 from securechat.client import Client, connect, events
-from securechat.client.reach import Dial
+from securechat.client.trust.reach import Dial
 from securechat.errors import ConnectionLost
 from securechat.server.commands.table import dispatch
 from securechat.server.connection import serve_link

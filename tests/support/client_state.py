@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from securechat.client import events
-from securechat.client.ownlines import OwnLines
-from securechat.client.state import ClientState
+from securechat.client.state.ownlines import OwnLines
+from securechat.client.state.state import ClientState
 from securechat.protocol.message import parse
 
 NOW = datetime(2026, 5, 17, 12, 0, tzinfo=UTC)

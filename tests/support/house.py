@@ -5,6 +5,7 @@ The server is the real one: only sockets, threads and the cost of a hash are rep
 
 from __future__ import annotations
 
+import errno
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -227,3 +228,27 @@ async def open_house(
         server = await make_server(settings, kept, hasher=hasher, now_ms=now_ms)
         async with running(server) as current:
             yield House(current, store, hasher)
+
+
+def assert_closed(house: House) -> None:
+    """Nothing is left of anybody: no session, no login, no open wire."""
+    server = house.server
+    assert not server.sessions
+    assert not server.logins
+    assert not server.farewells
+    assert not server.directory.users
+    assert not any(room.present or room.by_shape for room in server.directory.rooms.values())
+    assert all(is_closed(wire) for wire in house.wires)
+
+
+def is_closed(wire: MemoryWire) -> bool:
+    try:
+        wire.recv(1)
+    except OSError as error:
+        return error.errno == errno.EBADF
+    return False
+
+
+def events(logs: list[Any], event: str) -> list[Any]:
+    """Return the log's entries about one event."""
+    return [entry for entry in logs if entry["event"] == event]

@@ -13,8 +13,8 @@ import trio
 import urwid
 from urwid.testing import ScriptedScreen
 
-from securechat.client.channels import Channel, Member
 from securechat.client.events import Said
+from securechat.client.state.channels import Channel, Member
 from securechat.client.tui.app import App
 from securechat.client.tui.conversation import Conversation, Entry, entry_of
 from securechat.client.tui.keys import DEFAULT

@@ -12,9 +12,9 @@ from datetime import date, datetime
 from securechat.addresses import canonical_host, with_port
 from securechat.certificates import colon_form, unverified_context
 from securechat.client.errors import TrustError, UnknownServer
-from securechat.client.reach import dial_tls, reach
 from securechat.client.trust.choosing import Trust
 from securechat.client.trust.known import KnownServer
+from securechat.client.trust.reach import dial_tls, reach
 from securechat.client.trust.seen import Seen
 
 YES = "yes"

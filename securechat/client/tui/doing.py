@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from securechat.client.channels import Member
 from securechat.client.commandtable import ROWS, as_channel
 from securechat.client.errors import JoinRefused
+from securechat.client.state.channels import Member
 from securechat.client.tui import emojis, helpscreen, keeping, people, slash, talk, themes
 from securechat.client.tui.conversation import Conversation, Entry
 from securechat.client.tui.draw import Span

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from securechat.client.channels import Member
+from securechat.client.state.channels import Member
 from securechat.client.tui.conversation import Conversation
 from securechat.client.tui.draw import Block, Row, Span, cut, end_of, width_of
 from securechat.client.tui.model import Model

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from securechat.client.channels import Channel
+from securechat.client.state.channels import Channel
 from securechat.client.tui.conversation import Conversation, Entry, Sort
 from securechat.client.tui.people import Presence, display_name
 from securechat.protocol.mentions import mentions

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
 from typing import Any
 
-from securechat.client.settings import INTERFACE, MEMBER_LIST, Interface
+from securechat.client.kept.settings import INTERFACE, MEMBER_LIST, Interface
 from securechat.errors import UserError
 
 

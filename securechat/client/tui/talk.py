@@ -16,7 +16,7 @@ from securechat.client.errors import (
     SearchFailed,
 )
 from securechat.client.events import Said
-from securechat.client.speech import Saying
+from securechat.client.methods.speech import Saying
 from securechat.client.tui.conversation import Conversation, Entry, entry_of
 from securechat.client.tui.intake import is_mention
 from securechat.client.tui.notify import BELL, Heard, in_tmux, notification, way, words

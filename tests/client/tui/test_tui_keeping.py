@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from support.tui import Open
 from trio.testing import MockClock
 
-from securechat.client.settings import load_settings
-from securechat.client.settings_file import save_interface
+from securechat.client.kept.settings import load_settings
+from securechat.client.kept.settings_file import save_interface
 from securechat.client.tui.options import Options, changed, options_of, shown
 from securechat.errors import ConfigError
 

@@ -11,12 +11,13 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.fake_server import CAPABILITIES, FakeServer, FakeSession
+from support.fake_server import CAPABILITIES, FakeServer
+from support.fake_session import FakeSession
 from support.tui import START, Open, a_model, a_view, harmless, rendered, said, utf8
 from trio.testing import MockClock
 
 from securechat.client import events
-from securechat.client.profiles import monitor_lines
+from securechat.client.state.profiles import monitor_lines
 from securechat.client.tui import intake
 from securechat.client.tui.model import Model
 from securechat.client.tui.people import COLUMNS_MAX, WATCHED_MAX, display_name
