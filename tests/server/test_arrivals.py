@@ -234,11 +234,8 @@ async def test_a_join_from_one_session_reaches_a_session_that_is_just_arriving(
 ) -> None:
     async with shaky_house(folder) as (house, between):
         desk = await house.login("alice")
-        gate = between.closed["append"] = trio.Event()
-        await desk.send("JOIN #x")
-        await wait_all_tasks_blocked()
-        phone = await house.login("alice")
-        gate.set()
+        async with between.storing(desk, "JOIN #x"):
+            phone = await house.login("alice")
         expected = [
             f"{ALICE} JOIN #x",
             ":securechat.internal 353 alice = #x :@alice",

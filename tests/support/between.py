@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import trio
-from support.house import House, open_house
+from support.house import House, Person, open_house
+from trio.testing import wait_all_tasks_blocked
 
 from securechat.errors import StoreError
 from securechat.store.contract import Change, Entry, Record, Store, Stored
@@ -30,6 +31,20 @@ class Between:
         self.broken: dict[str, StoreError] = {}
         self.closed: dict[str, trio.Event] = {}
         self.appends = 0
+
+    @asynccontextmanager
+    async def storing(self, person: Person, *lines: str) -> AsyncIterator[None]:
+        """Have somebody send lines, and be storing them for the length of the block.
+
+        What comes meanwhile is stored afterwards, as one group.
+        """
+        stored = self.closed["append"] = trio.Event()
+        await person.send(*lines)
+        await wait_all_tasks_blocked()
+        try:
+            yield
+        finally:
+            stored.set()
 
     async def _pass(self, method: str) -> None:
         if method in self.closed:

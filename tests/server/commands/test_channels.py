@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import trio
 from support.between import shaky_house
 from support.house import open_house, password_of
 from trio.testing import MockClock, wait_all_tasks_blocked
@@ -70,13 +69,10 @@ async def test_two_who_make_a_channel_at_once_are_both_in_it(
     async with shaky_house(folder) as (house, between):
         people = [await house.login(name) for name in ("alice", "bob")]
         carol = await house.login("carol")
-        gate = between.closed["append"] = trio.Event()
-        await carol.send("PRIVMSG #lobby :first")
-        await wait_all_tasks_blocked()
-        for person in people:
-            await person.send("JOIN #New")
-            await wait_all_tasks_blocked()
-        gate.set()
+        async with between.storing(carol, "PRIVMSG #lobby :first"):
+            for person in people:
+                await person.send("JOIN #New")
+                await wait_all_tasks_blocked()
         for person in people:
             await person.sync()
         assert list(house.server.directory.rooms["#new"].present) == ["alice", "bob"]
@@ -94,13 +90,10 @@ async def test_from_two_sessions_at_once_one_join_and_one_part_count(
         await desk.sync()
         await phone.sync()
         for command, word in (("JOIN #x", "JOIN"), ("PART #x", "PART")):
-            gate = between.closed["append"] = trio.Event()
-            await bob.send("NOTICE bob :first")
-            await wait_all_tasks_blocked()
-            for person in (desk, phone):
-                await person.send(command)
-                await wait_all_tasks_blocked()
-            gate.set()
+            async with between.storing(bob, "NOTICE bob :first"):
+                for person in (desk, phone):
+                    await person.send(command)
+                    await wait_all_tasks_blocked()
             await wait_all_tasks_blocked()
             for person in (desk, phone, bob):
                 assert sum(f" {word} " in line for line in await person.sync()) == 1

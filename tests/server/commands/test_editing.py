@@ -184,12 +184,9 @@ async def test_what_is_done_to_a_message_takes_turns(
         first, second = await said(one, "first"), await said(one, "second")
         for person in (one, two, bob):
             await person.sync()
-        between.closed["append"] = trio.Event()
-        await one.send(edit_line(first, "edited"), edit_line(second, "one's"))
-        await wait_all_tasks_blocked()
-        await two.send(f"REDACT #lobby {first}", edit_line(second, "two's"))
-        await wait_all_tasks_blocked()
-        between.closed["append"].set()
+        async with between.storing(one, edit_line(first, "edited"), edit_line(second, "one's")):
+            await two.send(f"REDACT #lobby {first}", edit_line(second, "two's"))
+            await wait_all_tasks_blocked()
         await one.sync()
         await two.sync()
         assert await text_of(house, first) == ""
@@ -209,15 +206,12 @@ async def test_an_edit_behind_a_redaction_is_refused(
         one, two = await house.login("alice", CAPS), await house.login("alice", CAPS)
         msgid = await said(one, "hello")
         await two.sync()
-        between.closed["append"] = trio.Event()
-        await one.send(f"REDACT #lobby {msgid}")
-        await wait_all_tasks_blocked()
-        await two.send(
-            edit_line(msgid, "back again"),
-            f"@+draft/react=x;+draft/reply={msgid} TAGMSG #lobby",
-        )
-        await wait_all_tasks_blocked()
-        between.closed["append"].set()
+        async with between.storing(one, f"REDACT #lobby {msgid}"):
+            await two.send(
+                edit_line(msgid, "back again"),
+                f"@+draft/react=x;+draft/reply={msgid} TAGMSG #lobby",
+            )
+            await wait_all_tasks_blocked()
         answers = [parse(line) for line in await two.sync()]
         assert [line.command for line in answers] == ["REDACT", "FAIL", "TAGMSG"]
         assert answers[1].params[1] == "UNKNOWN_MSGID"

@@ -31,12 +31,9 @@ async def test_what_is_said_while_a_channel_is_renamed_is_said_in_the_new_one(
         await alice.ask("JOIN #old")
         await bob.ask("JOIN #old")
         await alice.sync()
-        gate = between.closed["append"] = trio.Event()
-        await alice.send("RENAME #old #new")
-        await wait_all_tasks_blocked()
-        await bob.send("PRIVMSG #old :one", "PRIVMSG @#old :two")
-        await wait_all_tasks_blocked()
-        gate.set()
+        async with between.storing(alice, "RENAME #old #new"):
+            await bob.send("PRIVMSG #old :one", "PRIVMSG @#old :two")
+            await wait_all_tasks_blocked()
         await bob.sync()
         lines = [parse(line) for line in await alice.sync()]
         assert [(line.command, line.params[0]) for line in lines] == [
@@ -77,21 +74,18 @@ async def test_what_meets_the_removal_of_a_channel(folder: Path, autojump_clock:
         for person in (bob, carol, erin):
             await person.sync()
         other = await house.login("dave")
-        gate = between.closed["append"] = trio.Event()
-        await other.send("PRIVMSG #lobby :first")
-        await wait_all_tasks_blocked()
-        for person, line in (
-            (alice, "DROP #x #x"),
-            (bob, "PRIVMSG #x :too late"),
-            (carol, "NOTICE #x :too late"),
-            (erin, "JOIN #x"),
-            (other, "PRIVMSG @#x :too late"),
-        ):
-            await person.send(line)
-            await wait_all_tasks_blocked()
-        await bob.send("TOPIC #x :too late")
-        await carol.send("PART #x")
-        gate.set()
+        async with between.storing(other, "PRIVMSG #lobby :first"):
+            for person, line in (
+                (alice, "DROP #x #x"),
+                (bob, "PRIVMSG #x :too late"),
+                (carol, "NOTICE #x :too late"),
+                (erin, "JOIN #x"),
+                (other, "PRIVMSG @#x :too late"),
+            ):
+                await person.send(line)
+                await wait_all_tasks_blocked()
+            await bob.send("TOPIC #x :too late")
+            await carol.send("PART #x")
         left = "PART #x :alice removed this channel"
         me = "securechat.internal"
         assert (await bob.sync())[-3:] == [

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from pathlib import Path
 
-import trio
 from support.between import Between, shaky_house
 from support.house import House, Person, open_house
 from trio.testing import MockClock, wait_all_tasks_blocked
@@ -23,13 +22,10 @@ NAMES = ("alice", "bob", "carol", "dave")
 async def at_once(house: House, between: Between, *steps: tuple[Person, str]) -> None:
     """Have commands of several people posted while one commit runs."""
     other = await house.login("dave")
-    gate = between.closed["append"] = trio.Event()
-    await other.send("PRIVMSG #lobby :first")
-    await wait_all_tasks_blocked()
-    for person, line in steps:
-        await person.send(line)
-        await wait_all_tasks_blocked()
-    gate.set()
+    async with between.storing(other, "PRIVMSG #lobby :first"):
+        for person, line in steps:
+            await person.send(line)
+            await wait_all_tasks_blocked()
     await wait_all_tasks_blocked()
     for person, _ in steps:
         await person.sync()
@@ -75,12 +71,9 @@ async def test_a_role_is_not_given_to_who_is_leaving(
         await alice.ask("JOIN #x")
         await bob.ask("JOIN #x")
         await alice.sync()
-        gate = between.closed["append"] = trio.Event()
-        await bob.send("PART #x")
-        await wait_all_tasks_blocked()
-        await alice.send("MODE #x +o bob")
-        await wait_all_tasks_blocked()
-        gate.set()
+        async with between.storing(bob, "PART #x"):
+            await alice.send("MODE #x +o bob")
+            await wait_all_tasks_blocked()
         lines = await alice.sync()
         assert [parse(line).command for line in lines] == ["PART", "441"]
     async with open_house(folder) as house:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import trio
 from support.between import shaky_house
 from support.house import MODERN, open_house
 from trio.testing import MockClock, wait_all_tasks_blocked
@@ -84,13 +83,10 @@ async def test_a_senders_own_messages_are_left_out_of_what_others_said_between(
         alice = await house.login("alice")
         bob = await house.login("bob")
         await alice.sync()
-        gate = between.closed["append"] = trio.Event()
-        await alice.send("PRIVMSG #lobby :a1")
-        await wait_all_tasks_blocked()
-        for person, texts in ((alice, ("a2",)), (bob, ("b1", "b2")), (alice, ("a3",))):
-            await person.send(*[f"PRIVMSG #lobby :{text}" for text in texts])
-            await wait_all_tasks_blocked()
-        gate.set()
+        async with between.storing(alice, "PRIVMSG #lobby :a1"):
+            for person, texts in ((alice, ("a2",)), (bob, ("b1", "b2")), (alice, ("a3",))):
+                await person.send(*[f"PRIVMSG #lobby :{text}" for text in texts])
+                await wait_all_tasks_blocked()
         assert [line[-2:] for line in await alice.sync()] == ["b1", "b2"]
         assert [line[-2:] for line in await bob.sync()] == ["a1", "a2", "a3"]
 
@@ -102,12 +98,9 @@ async def test_what_is_sent_to_somebody_who_leaves_meanwhile_is_kept(
         alice = await house.login("alice", "echo-message")
         bob = await house.login("bob")
         await alice.sync()
-        gate = between.closed["append"] = trio.Event()
-        await alice.send("PRIVMSG bob :too late")
-        await wait_all_tasks_blocked()
-        await bob.send("QUIT")
-        await bob.rest()
-        gate.set()
+        async with between.storing(alice, "PRIVMSG bob :too late"):
+            await bob.send("QUIT")
+            await bob.rest()
         assert await alice.sync() == [
             ":bob!~bob@securechat.internal QUIT :Quit: ",
             f"{ALICE} PRIVMSG bob :too late",
@@ -139,13 +132,10 @@ async def test_who_leaves_before_a_join_is_stored_is_a_member_all_the_same(
     async with shaky_house(folder) as (house, between):
         alice = await house.login("alice")
         bob = await house.login("bob")
-        gate = between.closed["append"] = trio.Event()
-        await alice.send("JOIN #slow")
-        await wait_all_tasks_blocked()
-        next(iter(house.server.directory.users["alice"].sessions)).end("Gone")
-        await alice.rest()
-        assert set(house.server.directory.users) == {"bob"}
-        gate.set()
+        async with between.storing(alice, "JOIN #slow"):
+            next(iter(house.server.directory.users["alice"].sessions)).end("Gone")
+            await alice.rest()
+            assert set(house.server.directory.users) == {"bob"}
         await bob.sync()
         alice = await house.login("alice")
         assert set(house.server.directory.users["alice"].rooms) == {"#lobby", "#slow"}

@@ -68,14 +68,11 @@ async def test_every_message_of_a_refused_group_is_answered(
         alice = await house.login("alice", "echo-message")
         bob = await house.login("bob")
         await alice.sync()
-        gate = between.closed["append"] = trio.Event()
-        await bob.send("PRIVMSG alice :zero")
-        await wait_all_tasks_blocked()
-        await alice.send("PRIVMSG #lobby,bob :one", "NOTICE #lobby :two")
-        await bob.send("PRIVMSG alice :three")
-        await wait_all_tasks_blocked()
-        between.before += [FULL, FULL]
-        gate.set()
+        async with between.storing(bob, "PRIVMSG alice :zero"):
+            await alice.send("PRIVMSG #lobby,bob :one", "NOTICE #lobby :two")
+            await bob.send("PRIVMSG alice :three")
+            await wait_all_tasks_blocked()
+            between.before += [FULL, FULL]
         assert await alice.sync() == [
             not_stored("PRIVMSG", "#lobby"),
             not_stored("PRIVMSG", "bob"),
@@ -180,14 +177,11 @@ async def test_while_one_commit_runs_the_next_group_gathers(
     async with shaky_house(folder) as (house, between):
         alice = await house.login("alice")
         bob = await house.login("bob")
-        gate = between.closed["append"] = trio.Event()
-        await alice.send("PRIVMSG #lobby :first")
-        await wait_all_tasks_blocked()
-        await alice.send(*[f"PRIVMSG #lobby :{number}" for number in range(50)])
-        await bob.send(*[f"PRIVMSG #lobby :{number}" for number in range(50)])
-        await wait_all_tasks_blocked()
-        assert between.appends == 1
-        gate.set()
+        async with between.storing(alice, "PRIVMSG #lobby :first"):
+            await alice.send(*[f"PRIVMSG #lobby :{number}" for number in range(50)])
+            await bob.send(*[f"PRIVMSG #lobby :{number}" for number in range(50)])
+            await wait_all_tasks_blocked()
+            assert between.appends == 1
         await alice.sync()
         await bob.sync()
         assert between.appends == 2
@@ -199,12 +193,11 @@ async def test_a_session_reads_no_further_than_so_many_messages_ahead_of_their_c
 ) -> None:
     async with shaky_house(folder) as (house, between):
         alice = await house.login("alice")
-        gate = between.closed["append"] = trio.Event()
-        await alice.send(*[f"NOTICE #lobby :{number}" for number in range(PENDING_MAX + 100)])
-        await wait_all_tasks_blocked()
-        (session,) = house.server.sessions
-        assert session.pending == PENDING_MAX
-        gate.set()
+        async with between.storing(
+            alice, *[f"NOTICE #lobby :{number}" for number in range(PENDING_MAX + 100)]
+        ):
+            (session,) = house.server.sessions
+            assert session.pending == PENDING_MAX
         await alice.sync()
         assert session.pending == 0
         found = await house.store.history("#lobby", limit=10_000, kinds=("NOTICE",))
