@@ -152,6 +152,7 @@ def main(
             return await entry.run(
                 lambda client: full_screen(client, settings, channel),
                 channels=[*channels, channel] if channel else channels,
+                at_once=True,
             )
         return await entry.run(
             lambda client: line_mode(client, options, terminal=terminal),

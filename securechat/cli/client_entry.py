@@ -84,9 +84,12 @@ class Entry:
     store: TokenStore = field(default_factory=TokenStore)
     known: KnownServers = field(default_factory=KnownServers)
 
-    async def run(self, work: Callable[[Client], Awaitable[bool]], **how: Any) -> bool:
+    async def run(
+        self, work: Callable[[Client], Awaitable[bool]], *, at_once: bool = False, **how: Any
+    ) -> bool:
         """Connect, log in, do the work and return what it returns; ``how`` is for ``connect``.
 
+        ``at_once`` has the work begin before the first login, where nothing is to be asked.
         Raises what ``connect`` and the work raise, and ``UserError`` for a "no" to the question.
         """
         trust = await self._trust()
@@ -95,6 +98,7 @@ class Entry:
         place, tries, inside = self.place, 1, False
         while True:
             typed = token is None and not self.passwords.given
+            asking = token is None or self.place.new or self.remember not in ("", NOTHING)
             try:
                 async with connect(
                     place.host,
@@ -102,6 +106,7 @@ class Entry:
                     account=place.account,
                     password=secret,
                     trust=trust,
+                    wait=asking or not at_once,
                     **how,
                 ) as client:
                     inside = True

@@ -9,7 +9,8 @@
 
 Theory of operation
 -------------------
-``connect`` makes the first connection before its body runs; failing there is an error. One
+``connect`` makes the first connection before its body runs, unless it is told not to wait; failing
+there is an error. One
 nursery then holds the supervisor, which runs one
 :class:`~securechat.client.sessions.session.Session` after another: when one ends, it waits
 (exponential backoff with full jitter) and makes the next. A refused login or a refused certificate
@@ -232,6 +233,7 @@ async def connect(
     channels: Sequence[str] = (),
     history: int = 0,
     reconnect: bool = True,
+    wait: bool = True,
     dial: Dial | None = None,
     random: Callable[[], float] = random_module.random,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -243,6 +245,8 @@ async def connect(
 
     ``channels`` are joined beside those that the server lets everybody into; where one refuses,
     ``Failed`` is told. ``history`` is how many earlier messages are told at each channel's joining.
+    Without ``wait`` the body runs at once, and the first connection is made as later ones are:
+    tried until the server is reached. ``LoggedIn`` tells of it, ``Disconnected`` of each failure.
     ``dial``, ``random`` and ``now`` are seams for tests.
 
     Raises ``ConnectFailed``, ``TrustError`` or ``LoginRefused``; later ones than the first
@@ -256,7 +260,7 @@ async def connect(
     state = ClientState(account, OwnLines(f"{int(random() * 2**32):08x}-"))
     core = Core(server, state, history=history, reconnect=reconnect, random=random, now=now)
     core.wanted.update({fold(name): name for name in channels})
-    core.session = session = await core.open()
+    session = core.session = await core.open() if wait else None
     with unwrapped():
         async with trio.open_nursery() as nursery:
             nursery.start_soon(core.supervise, session)

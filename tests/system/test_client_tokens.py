@@ -14,7 +14,8 @@ from contextlib import asynccontextmanager
 import pytest
 import trio
 from support.full_screen import CALM, START, Flat, flat
-from support.system import PASSWORD, Home, run_program
+from support.person import user
+from support.system import PASSWORD, Home, run_program, running_server
 from support.terminals import Terminal, on_a_terminal
 
 ENDED_SECONDS_MAX = 1.5  # the promise is 1; the rest is for a slow machine
@@ -91,6 +92,47 @@ async def test_a_token_is_made_used_and_revoked_by_the_operator(
             await terminal.ended()
         (new,) = await tokens_of(at)
         assert new["id"] != token["id"]
+
+
+async def test_it_starts_where_the_server_cannot_be_reached_yet(home: Home) -> None:
+    """Nothing is to be asked, so the screen is there at once, and what is typed is sent later."""
+    async with flat(home, CALM) as at:
+        await log_in_first(at)
+        port = at.server.port
+        assert await at.server.stop() == 0
+        async with at_the_prompt(at, *address(at)) as terminal:
+            await terminal.wait_for("Not connected", "again in|connecting")
+            await terminal.write("/quit\r")
+            assert await terminal.ended() == 0
+        async with at_the_prompt(at, *address(at)) as terminal:
+            await terminal.wait_for("Not connected")
+            async with running_server(home, CALM, port=port) as again, user(again, "bob") as bob:
+                await terminal.wait_for("#lobby")
+                await bob.send("PRIVMSG #lobby :good morning")
+                await terminal.wait_for("good morning")
+                assert "Not connected" not in terminal.text
+                await terminal.write("good morning to you\r")
+                await bob.expect("PRIVMSG", "#lobby", "good morning to you")
+                await terminal.write("/quit\r")
+                assert await terminal.ended() == 0
+
+
+async def test_a_token_that_was_revoked_meanwhile_is_said_on_the_terminal_as_it_was(
+    home: Home,
+) -> None:
+    async with flat(home, CALM) as at:
+        await log_in_first(at)
+        data = at.server.home.data
+        done = await run_program(
+            *("securechat-users", "--data", data, "token", "revoke", "alice", "--all")
+        )
+        assert done.returncode == 0, done.stderr
+        async with at_the_prompt(at, *address(at)) as terminal:
+            await terminal.wait_for("Password of alice")
+            assert "does not accept the token of this device" in terminal.text
+            assert terminal.raw.rfind(b"\x1b[?1049h") <= terminal.raw.rfind(b"\x1b[?1049l")
+            await terminal.write(f"{PASSWORD}\r")
+            await terminal.wait_for("#lobby")
 
 
 async def test_the_session_that_asked_for_the_token_ends_with_it_too(home: Home) -> None:

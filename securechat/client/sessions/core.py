@@ -133,17 +133,21 @@ class Core:
             raise
         return session
 
-    async def supervise(self, session: Session) -> None:
+    async def supervise(self, session: Session | None) -> None:
         """Serve this session and those that follow, until ``scope`` is cancelled.
 
-        Raises ``LoginRefused`` or ``TrustError`` when coming back is of no use.
+        Without one the first is made here. Raises ``LoginRefused`` or ``TrustError`` when
+        coming, or coming back, is of no use.
         """
-        attempt, first = 0, True
+        # Who is there before the first session may have asked for something to be told already.
+        attempt, first, set_up = 0, True, session is None
         try:
             with self.scope:
+                if session is None:
+                    session, attempt = await self._come(None, attempt, first=True)
                 while True:
                     since = trio.current_time()
-                    await self._serve(session, first=first)
+                    await self._serve(session, first=first, set_up=set_up)
                     if self.leaving:
                         return
                     if trio.current_time() - since >= STABLE_SECONDS:
@@ -152,20 +156,23 @@ class Core:
                     if not self._reconnect:
                         self._tell_disconnected(reason, None)
                         return
-                    session, attempt = await self._come_back(reason, attempt)
-                    first = False
+                    session, attempt = await self._come(reason, attempt, first=False)
+                    first, set_up = False, True
         finally:
             self._end()
 
-    async def _come_back(self, reason: str, attempt: int) -> tuple[Session, int]:
+    async def _come(self, reason: str | None, attempt: int, *, first: bool) -> tuple[Session, int]:
+        """Connect and log in, again and again; wait before, but at once where nothing broke yet."""
         while True:
-            delay = self._random() * min(BACKOFF_SECONDS_MAX, 2**attempt)
-            self._tell_disconnected(reason, delay)
-            self._retry = trio.Event()
-            with trio.move_on_after(delay):
-                await self._retry.wait()
-            attempt = min(attempt + 1, 6)
-            self.state.timeline.hold_all()
+            if reason is not None:
+                delay = self._random() * min(BACKOFF_SECONDS_MAX, 2**attempt)
+                self._tell_disconnected(reason, delay)
+                self._retry = trio.Event()
+                with trio.move_on_after(delay):
+                    await self._retry.wait()
+                attempt = min(attempt + 1, 6)
+            if not first:
+                self.state.timeline.hold_all()  # what was missed is told before what comes
             try:
                 return await self.open(), attempt
             except ConnectFailed as error:
@@ -206,15 +213,14 @@ class Core:
 
     # --- one session ---------------------------------------------------------------------------
 
-    async def _serve(self, session: Session, *, first: bool) -> None:
+    async def _serve(self, session: Session, *, first: bool, set_up: bool) -> None:
         self.session = session
         try:
             with session.scope:
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(self._guard, session, session.write)
-                    nursery.start_soon(
-                        self._guard, session, partial(self._fetch, session, first=first)
-                    )
+                    fetch = partial(self._fetch, session, first=first, set_up=set_up)
+                    nursery.start_soon(self._guard, session, fetch)
                     await self._guard(session, partial(session.read, self.events.room))
         finally:
             self.session = None
@@ -235,10 +241,10 @@ class Core:
         except (ConnectionLost, MessageError) as error:
             session.end(str(error))
 
-    async def _fetch(self, session: Session, *, first: bool) -> None:
+    async def _fetch(self, session: Session, *, first: bool, set_up: bool) -> None:
         """Fetch history: what was missed, then what is asked for."""
         catchup = CatchUp(session, self.state, self.told, self.now, self.wanted)
-        if not first:
+        if set_up:
             self._set_up(session)
         for name in self.wanted.values():
             if self.state.channels.get(name) is None:

@@ -32,10 +32,11 @@ def apply(model: Model, event: Event, now: float) -> tuple[Conversation, Entry] 
         case events.CaughtUp():
             model.connection.catching_up = False
         case events.Disconnected():
+            # Before the first login there is nothing to catch up with.
+            model.connection.catching_up |= model.connection.up
             model.connection.up = False
             model.connection.reason = event.reason
             model.connection.retry_at = None if event.retry_in is None else now + event.retry_in
-            model.connection.catching_up = True
             for one in model.conversations.values():
                 one.typing.clear()
                 one.online = None  # nobody tells any more

@@ -72,6 +72,8 @@ def status(
     connection = model.connection
     dot = Span(" ● ", "good" if connection.up else "warn")
     left = [dot] if hint else [dot, Span(clean(model.nick), "dim")]
+    if not (connection.up or connection.reason or hint):
+        left.append(Span("  connecting…", "warn"))
     if model.away is not None:
         left.append(Span("  away", "warn"))
     if connection.lag is not None and connection.lag >= 1:
