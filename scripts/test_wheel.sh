@@ -21,7 +21,7 @@ site=$("$away/venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("p
 .venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' >"$site/borrowed.pth"
 pip --python "$away/venv/bin/python" install --no-deps --no-index "$away"/securechat-*.whl
 
-cp -R tests examples pyproject.toml "$away"
+cp -R tests examples docs pyproject.toml "$away"
 cd "$away"
 found=$(venv/bin/python -c 'import securechat; print(securechat.__file__)')
 case $found in
