@@ -195,7 +195,10 @@ def storm(
         raise click.ClickException(str(error)) from error
     out = Console()
     out.print(storm_scenario.table(result))
-    out.print(f"Tokens accepted in the time of one TLS handshake: {result.ratio:.2f}")
+    out.print(
+        f"Tokens accepted in the time of one TLS handshake: {result.ratio:.2f}"
+        f" (on the floor {result.floor_ratio:.2f})"
+    )
     record = {"scenario": "storm", "machine": report.machine(), "result": result.to_record()}
     _write(record, json_file)
 

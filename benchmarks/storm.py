@@ -10,6 +10,7 @@ standard input.
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
 import tempfile
@@ -17,6 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import median
 
 import trio
 from rich.box import SIMPLE_HEAD
@@ -43,7 +45,7 @@ from benchmarks.process import (
     tail,
     wait_for_port,
 )
-from benchmarks.servers import CHANNEL, Securechat
+from benchmarks.servers import CHANNEL, Floor, Securechat
 from securechat.store.credentials.accounts import Accounts, NewAccount
 from securechat.store.credentials.passwords import FAST, STANDARD, Hasher
 from securechat.store.credentials.tokens import Tokens
@@ -55,6 +57,7 @@ _MIB = 1024 * 1024
 _NS = 1_000_000_000
 _LIMIT_S = 900.0
 _SLICE_S = 0.25
+_FLOOR_TURNS = 3
 # Where the chat is: what those who come back are sent of it is not what their coming costs.
 _TALK = "#talk"
 # All have the same password: it is hashed once, and checked for each.
@@ -99,6 +102,8 @@ class StormResult:
     calm_p99_ms: float
     calm_worst_ms: float
     memory_before: int
+    floor_ratio: float
+    """What ``ratio`` is with ``benchmarks.floor``, which takes any password."""
     waves: tuple[Wave, ...]
 
     @property
@@ -202,6 +207,7 @@ def run(
             )
 
         by_token = {name: tokens[name] for name in late_names[:logins]}
+        floor_ratio = _on_the_floor(folder, made, by_token, say)
         waves = {
             HANDSHAKES: wave(by_token, log_in=False),
             TOKENS: wave(by_token),
@@ -212,7 +218,39 @@ def run(
             done = measured_apart("benchmarks.storm", _Storm(chat, waves).to_json(), _LIMIT_S)
         except ServerFailed as error:
             raise ServerFailed(f"{error}\nThe server's log ends with:\n{tail(log)}") from error
-        return StormResult.from_record(json.loads(done))
+        record = json.loads(done)
+        return StormResult.from_record(record | {"floor_ratio": floor_ratio})
+
+
+def _on_the_floor(
+    folder: Path, made: Certificate, secrets: Mapping[str, str], say: Callable[[str], None]
+) -> float:
+    """Return how many logins the floor accepts in the time of one handshake, with nobody chatting.
+
+    It is what the same load and the same dialogue leave of 1 where a login costs nothing.
+    """
+    floor = Floor(folder, free_port(), made.certificate, made.key)
+    log = folder / "floor.log"
+    say(f"floor: {len(secrets)} handshakes, {len(secrets)} logins ...")
+    with running(floor.command(), log, core=None, env=floor.environment(), cwd=ROOT) as process:
+        wait_for_port(process, floor.port, log)
+
+        def rate(*, log_in: bool) -> float:
+            plan = ArrivalPlan(
+                port=floor.port,
+                cafile=str(made.authority),
+                passwords=dict(secrets),
+                channel=CHANNEL,
+                log_in=log_in,
+                deadline_s=_LIMIT_S / 2,
+            )
+            times = json.loads(measured_apart("benchmarks.arrivals", plan.to_json(), _LIMIT_S))
+            return len(secrets) / float(max(times["accepted"]))
+
+        # In turns, and the middle ones: each wave is over in less than a second.
+        rates = [(rate(log_in=True), rate(log_in=False)) for _ in range(_FLOOR_TURNS)]
+    logins, handshakes = map(median, zip(*rates, strict=True))
+    return float(logins / handshakes)
 
 
 async def _make_accounts(
@@ -304,6 +342,7 @@ def _chat(storm: _Storm) -> StormResult:
             calm_p99_ms=calm.p99_ms,
             calm_worst_ms=calm.worst_ms,
             memory_before=before,
+            floor_ratio=math.nan,  # it is measured by whoever started this
             waves=tuple(waves),
         )
     finally:
