@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from securechat.client.tui.completion import Cycle, Sources, complete
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 def _sources(app: App) -> Sources:
     model = app.model
     return Sources(
-        nicks=model.nicks(model.here),
+        nicks=partial(model.nicks, model.here),
         channels=[one.name for one in model.ordered() if one.kind == "channel"],
         themes=theme_names(app.looks.folder) if app.editor.text.startswith("/") else (),
         settings=SETTINGS,
@@ -25,7 +26,9 @@ def _sources(app: App) -> Sources:
 def changed(app: App) -> None:
     """Show what fits the text as it is now, where a pop-up opens by itself."""
     view, editor = app.view, app.editor
-    found = complete(editor.text, editor.cursor, _sources(app)) if editor.text else None
+    found = None
+    if editor.text:
+        found = complete(editor.text, editor.cursor, _sources(app), asked=False)
     view.cycle = Cycle(editor.text, found) if found is not None and found.eager else None
 
 

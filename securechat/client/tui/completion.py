@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -28,9 +28,12 @@ class Candidate(NamedTuple):
 
 @dataclass(frozen=True)
 class Sources:
-    """What there is to complete with. ``nicks`` has those who spoke last first."""
+    """What there is to complete with.
 
-    nicks: Sequence[str] = ()
+    ``nicks`` returns names, those who spoke last first; it is asked only where names fit.
+    """
+
+    nicks: Callable[[], Sequence[str]] = tuple
     channels: Sequence[str] = ()
     themes: Sequence[str] = ()
     settings: Sequence[str] = ()
@@ -48,8 +51,11 @@ class Completion(NamedTuple):
     eager: bool = False
 
 
-def complete(text: str, cursor: int, sources: Sources) -> Completion | None:
-    """Return what the word before the cursor may become; ``None`` where there is nothing."""
+def complete(text: str, cursor: int, sources: Sources, *, asked: bool = True) -> Completion | None:
+    """Return what the word before the cursor may become; ``None`` where there is nothing.
+
+    Without ``asked``, as after every key, nothing is looked for that only Tab would show.
+    """
     before = text[:cursor]
     kind = kind_at(before)
     start = max(before.rfind(one) for one in " \n") + 1
@@ -78,10 +84,12 @@ def complete(text: str, cursor: int, sources: Sources) -> Completion | None:
         return _made(start, cursor, _nicks(word, sources, " "))
     if kind == "emoji" and not word.startswith(":"):
         return _made(start, cursor, _emoji(word))
-    return _in_text(before, start, word, sources)
+    return _in_text(before, start, word, sources, asked=asked)
 
 
-def _in_text(before: str, start: int, word: str, sources: Sources) -> Completion | None:
+def _in_text(
+    before: str, start: int, word: str, sources: Sources, *, asked: bool
+) -> Completion | None:
     cursor = len(before)
     opening = len(word) - len(word.lstrip("(['\""))
     start, word = start + opening, word[opening:]
@@ -98,6 +106,8 @@ def _in_text(before: str, start: int, word: str, sources: Sources) -> Completion
         return None
     # The sign of a mention is kept, and at the beginning of a text one is spoken to.
     at = "@" if word.startswith("@") else ""
+    if not (asked or at):
+        return None
     after = ": " if start == 0 and not at else " "
     found = _nicks(word[len(at) :], sources, after)
     return _made(start + len(at), cursor, found, eager=bool(at))
@@ -139,7 +149,7 @@ def _channels(word: str, sources: Sources) -> list[Candidate]:
 
 def _nicks(word: str, sources: Sources, after: str) -> list[Candidate]:
     wanted = fold(word)
-    return [Candidate(one, one + after) for one in sources.nicks if fold(one).startswith(wanted)]
+    return [Candidate(one, one + after) for one in sources.nicks() if fold(one).startswith(wanted)]
 
 
 def _emoji(letters: str) -> list[Candidate]:

@@ -7,8 +7,9 @@ wherever a role has none of its own. Text must be harmless already.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Literal, NamedTuple
 
 import urwid
 from urwid import str_util
@@ -42,6 +43,12 @@ class Block(NamedTuple):
 
 Attribute = Callable[[str, str, str], Hashable]
 """Returns what urwid draws a role on a surface with, linked to an address."""
+
+Run = tuple[Hashable, Literal["0", "U"] | None, bytes]
+"""What urwid calls a run: an attribute, a character set (``None`` is the usual one), and text."""
+
+Runs = Callable[[tuple[Span, ...], str, int], Sequence[Run]]
+"""Returns spans on a surface as runs of so many columns: :func:`runs`, kept by a palette."""
 
 
 def width_of(text: str) -> int:
@@ -196,10 +203,68 @@ def _words(text: str) -> Iterable[tuple[str, int]]:
     yield text[start:], width_of(text[start:])
 
 
-def canvas(columns: Sequence[Block], height: int, attribute: Attribute) -> urwid.TextCanvas:
+def runs(
+    attribute: Attribute, spans: tuple[Span, ...], surface: str, columns: int
+) -> Sequence[Run]:
+    """Return spans on a surface as urwid's runs, filled up to exactly so many columns."""
+    out: list[Run] = []
+    room = columns
+    for span in fit(spans, columns, ellipsis=False):
+        _add(out, attribute(span.role, surface, span.link), span.text.encode())
+        room -= width_of(span.text)
+    _add(out, attribute("text", surface, ""), b" " * room)
+    return out
+
+
+def _add(out: list[Run], attribute: Hashable, text: bytes) -> None:
+    if out and out[-1][0] == attribute:
+        out[-1] = (attribute, None, out[-1][2] + text)
+    elif text:
+        out.append((attribute, None, text))
+
+
+class Drawn(urwid.Canvas):
+    """A canvas of finished rows, which urwid's own would take apart and put together again."""
+
+    def __init__(
+        self, lines: Sequence[list[Run]], columns: int, cursor: tuple[int, int] | None
+    ) -> None:
+        super().__init__()
+        self._lines = lines
+        self._columns = columns
+        self.cursor = cursor
+
+    def rows(self) -> int:
+        """Return how many rows it has."""
+        return len(self._lines)
+
+    def cols(self) -> int:
+        """Return how many columns it has."""
+        return self._columns
+
+    def content(
+        self,
+        trim_left: int = 0,
+        trim_top: int = 0,
+        cols: int = 0,
+        rows: int = 0,
+        attr: Mapping[Hashable, Hashable] | None = None,
+    ) -> Iterator[list[Run]]:
+        """Return the rows; what lies over the screen has it ask for a part of them."""
+        cols, rows = cols or self._columns - trim_left, rows or len(self._lines) - trim_top
+        if attr is None and cols == self._columns:
+            return islice(self._lines, trim_top, trim_top + rows)
+        whole = urwid.TextCanvas(
+            [b"".join(text for _, _, text in line) for line in self._lines],
+            [[(attribute, len(text)) for attribute, _, text in line] for line in self._lines],
+            maxcol=self._columns,
+            check_width=False,
+        )
+        return whole.content(trim_left, trim_top, cols, rows, attr)
+
+
+def canvas(columns: Sequence[Block], height: int, made: Runs) -> Drawn:
     """Return panels beside each other as one canvas of ``height`` rows."""
-    texts: list[bytes] = []
-    attributes: list[list[tuple[Hashable, int]]] = []
     cursor = None
     left = 0
     for block in columns:
@@ -208,34 +273,14 @@ def canvas(columns: Sequence[Block], height: int, attribute: Attribute) -> urwid
             if 0 <= x < block.width and 0 <= y < height:
                 cursor = (left + x, y)
         left += block.width
+    lines: list[list[Run]] = []
     for number in range(height):
-        pieces: list[bytes] = []
-        runs: list[tuple[Hashable, int]] = []
+        line: list[Run] = []
         for block in columns:
             row = block.rows[number] if number < len(block.rows) else Row(())
-            surface = row.surface or block.surface
-            room = block.width
-            for span in fit(row.spans, room, ellipsis=False):
-                data = span.text.encode()
-                pieces.append(data)
-                runs.append((attribute(span.role, surface, span.link), len(data)))
-                room -= width_of(span.text)
-            if room:
-                pieces.append(b" " * room)
-                runs.append((attribute("text", surface, ""), room))
-        texts.append(b"".join(pieces))
-        attributes.append(_merged(runs))
-    return urwid.TextCanvas(texts, attributes, cursor=cursor, maxcol=left, check_width=False)
-
-
-def _merged(runs: list[tuple[Hashable, int]]) -> list[tuple[Hashable, int]]:
-    out: list[tuple[Hashable, int]] = []
-    for attribute, length in runs:
-        if out and out[-1][0] == attribute:
-            out[-1] = (attribute, out[-1][1] + length)
-        elif length:
-            out.append((attribute, length))
-    return out
+            line += made(row.spans, row.surface or block.surface, block.width)
+        lines.append(line)
+    return Drawn(lines, left, cursor)
 
 
 def stack(*blocks: Block) -> Block:
@@ -245,5 +290,5 @@ def stack(*blocks: Block) -> Block:
     for block in blocks:
         if block.cursor is not None:
             cursor = (block.cursor[0], block.cursor[1] + len(rows))
-        rows += [row if row.surface else row._replace(surface=block.surface) for row in block.rows]
+        rows += [row if row.surface else Row(row.spans, block.surface) for row in block.rows]
     return Block(rows, blocks[0].width if blocks else 0, "log", cursor)

@@ -45,7 +45,8 @@ class LogView:
         self.at_top = False
         self.at_bottom = True
         self.below = 0
-        self._cache: dict[int, tuple[tuple[object, ...], Shown]] = {}
+        self._cache: dict[tuple[int, bool], tuple[tuple[object, ...], Shown]] = {}
+        self._above: tuple[tuple[object, ...], bool] = ((), False)
         self._look: Look | None = None
         self._height = 0
         self._on_screen: list[int] = []
@@ -55,9 +56,13 @@ class LogView:
         """Tell whether an entry is above those that were shown last."""
         if not number or not self._on_screen or number in self._on_screen:
             return False
-        at = _index(conversation.shown, number)
-        first = _index(conversation.shown, self._on_screen[0])
-        return at is not None and first is not None and at < first
+        # Looking through thousands of entries again is too much for a key.
+        depends = (conversation.key, conversation.changes, number, self._on_screen[0])
+        if self._above[0] != depends:
+            at = _index(conversation.shown, number)
+            first = _index(conversation.shown, self._on_screen[0])
+            self._above = depends, at is not None and first is not None and at < first
+        return self._above[1]
 
     def reset(self) -> None:
         """Look at another conversation, at its bottom."""
@@ -67,7 +72,13 @@ class LogView:
     # --- rows ----------------------------------------------------------------------------------
 
     def _shown(
-        self, conversation: Conversation, entries: list[Entry], at: int, look: Look
+        self,
+        conversation: Conversation,
+        entries: list[Entry],
+        at: int,
+        look: Look,
+        *,
+        alone: bool = False,
     ) -> Shown:
         entry = entries[at]
         before = entries[at - 1] if at else None
@@ -83,13 +94,15 @@ class LogView:
             selected,
             original and original.version,
         )
-        kept = self._cache.get(entry.number)
+        kept = self._cache.get((entry.number, alone))
         if kept is not None and kept[0] == depends:
             return kept[1]
-        shown = show(conversation, entry, before, look, selected=selected, display=display)
+        shown = show(
+            conversation, entry, before, look, selected=selected, alone=alone, display=display
+        )
         if len(self._cache) > _CACHE_MAX:
             self._cache.clear()
-        self._cache[entry.number] = (depends, shown)
+        self._cache[entry.number, alone] = (depends, shown)
         return shown
 
     def rows(self, conversation: Conversation, look: Look, height: int) -> list[Row]:
@@ -180,8 +193,7 @@ class LogView:
             return
         place = self._shown(conversation, entries, at, look).above - skip
         if top <= place < len(rows):
-            selected = entry.number in self._chosen
-            named = show(conversation, entry, entries[at - 1], look, selected=selected, alone=True)
+            named = self._shown(conversation, entries, at, look, alone=True)
             rows[place] = named.rows[named.above]
 
     # --- moving --------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from securechat.client.tui.text import clean
 from securechat.client.tui.themes import nick_role
 from securechat.protocol.names import fold
 
-_RANKS = "~&@%+"
+_RANKS = {sign: rank for rank, sign in enumerate("~&@%+")}
 
 
 def width(columns: int, wish: str = "auto") -> int:
@@ -38,14 +38,12 @@ class MemberList:
         if channel is None:
             return []
         wanted = fold(self.filter)
-        return sorted(
-            (
-                one
-                for key, one in channel.members.items()
-                if wanted in key or (wanted and wanted in fold(model.display(one.nick)))
-            ),
-            key=lambda one: (_rank(one), fold(one.nick)),
+        ranked = sorted(
+            (_RANKS.get(one.prefix, len(_RANKS)), key, one)
+            for key, one in channel.members.items()
+            if wanted in key or (wanted and wanted in fold(model.display(one.nick)))
         )
+        return [one for _, _, one in ranked]
 
     def block(self, model: Model, conversation: Conversation, columns: int, height: int) -> Block:
         """Return the list as a panel."""
@@ -87,8 +85,3 @@ class MemberList:
         if self.filter and not members:
             rows.append(Row((Span("  Nobody fits.", "dim"),)))
         return Block(rows, columns, "panel", cursor)
-
-
-def _rank(member: Member) -> int:
-    at = _RANKS.find(member.prefix) if member.prefix else -1
-    return at if at >= 0 else len(_RANKS)

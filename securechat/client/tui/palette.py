@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Literal
 
 import urwid
 
 from securechat.client.tui.capable import background, theme_name
+from securechat.client.tui.draw import Runs, runs
 from securechat.client.tui.themes import AUTO, Theme, load
 
 Colors = Literal[1, 16, 88, 256, 16777216]
 
 _KEPT_MAX = 5_000
+_ROWS_KEPT_MAX = 1_000  # some screens full: a key changes few of their rows
 
 
 class Palette:
-    """A theme on a terminal with so many colours."""
+    """A theme on a terminal with so many colours. ``runs`` are what rows become in it."""
 
     def __init__(self, theme: Theme, colors: Colors) -> None:
         self.theme = theme
         self.colors = colors
+        self.runs: Runs = lru_cache(maxsize=_ROWS_KEPT_MAX)(partial(runs, self.attribute))
         self._known: dict[tuple[str, str, str], Hashable] = {}
 
     def attribute(self, role: str, surface: str, link: str) -> Hashable:

@@ -101,7 +101,7 @@ class View(urwid.Widget):
         panels.append(self._main(columns - side - people, height, side=side, people=people))
         if people:
             panels.append(self.members.block(self.model, conversation, people, height))
-        whole: urwid.Canvas = canvas(panels, height, self.palette.attribute)
+        whole: urwid.Canvas = canvas(panels, height, self.palette.runs)
         if self.cycle is not None and self.overlay is None:
             whole = self._with_completions(whole, side, columns - side - people, height)
         if self.overlay is None:
@@ -109,7 +109,7 @@ class View(urwid.Widget):
         block, left, top = self.overlay.place(columns, height)
         if self.palette.colors <= _FRAMED_TO:
             block, left, top = framed(block, left, top, columns, height)
-        over = canvas([block], len(block.rows), self.palette.attribute)
+        over = canvas([block], len(block.rows), self.palette.runs)
         return urwid.CanvasOverlay(over, whole, left, top)
 
     def _with_completions(
@@ -128,7 +128,7 @@ class View(urwid.Widget):
             return whole
         if frame:
             block, left, top = framed(block, left, top + 1, left + columns, height)
-        over = canvas([block], len(block.rows), self.palette.attribute)
+        over = canvas([block], len(block.rows), self.palette.runs)
         return urwid.CanvasOverlay(over, whole, left, top)
 
     def _main(self, columns: int, height: int, *, side: int, people: int) -> Block:

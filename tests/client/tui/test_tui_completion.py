@@ -9,7 +9,7 @@ from securechat.client.tui.completion import Completion, Cycle, Sources, complet
 from securechat.client.tui.text import clean, width
 
 SOURCES = Sources(
-    nicks=("bob", "Bella", "alice", "bo-peep"),
+    nicks=lambda: ("bob", "Bella", "alice", "bo-peep"),
     channels=("#lobby", "#dev", "#devops"),
     themes=("dark", "light"),
     settings=("mouse", "theme"),
@@ -130,3 +130,21 @@ def test_shift_tab_begins_at_the_end() -> None:
     found = complete("bo", 2, SOURCES)
     assert isinstance(found, Completion)
     assert Cycle("bo", found).backward() == ("bo-peep: ", 9)
+
+
+@pytest.mark.parametrize("text", ["bo", "hi bo", "see (al", "@", "#de", "/jo", ":ta", "/msg bel"])
+def test_what_pops_up_by_itself_is_what_tab_finds_there(text: str) -> None:
+    """Completion as in Slack's clients: the pop-up opens for a sign such as @, not for a word."""
+    found = complete(text, len(text), SOURCES)
+    unasked = complete(text, len(text), SOURCES, asked=False)
+    eager = found if found is not None and found.eager else None
+    assert (unasked if unasked is not None and unasked.eager else None) == eager
+
+
+def test_a_word_that_is_typed_has_no_names_gathered_for_it() -> None:
+    """A key must not cost more where more people are."""
+
+    def nobody() -> tuple[str, ...]:
+        raise AssertionError("names were gathered")
+
+    assert complete("hi bo", 5, Sources(nicks=nobody), asked=False) is None

@@ -142,3 +142,23 @@ def test_the_first_message_on_the_screen_is_named() -> None:
     assert texts(log, lobby)[1] == "message 51"
     log.scroll(lobby, -7)
     assert texts(log, lobby)[0] == "09:00        bob  message 43"
+
+
+def test_it_is_known_whether_the_unread_ones_begin_above() -> None:
+    """The foot says "↑ new" only while the first unread message is out of sight above."""
+    log, lobby = LogView(), lobby_of(50)
+    first, last = lobby.entries[0].number, lobby.entries[-1].number
+    texts(log, lobby)
+    assert log.is_above(lobby, first)
+    assert not log.is_above(lobby, last)
+    log.to_top(lobby)
+    texts(log, lobby)
+    assert not log.is_above(lobby, first)
+    assert not log.is_above(lobby, last)
+    log.to_bottom()
+    texts(log, lobby)
+    assert log.is_above(lobby, first)
+    filled(lobby, ENTRIES_MAX + 1_000, 50)
+    lobby.trim()
+    texts(log, lobby)
+    assert not log.is_above(lobby, first)
