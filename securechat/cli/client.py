@@ -18,6 +18,7 @@ from securechat.cli.common import ProgramWithCommands, run
 from securechat.cli.searching import Search, SearchOptions, search_options
 from securechat.client.commandtable import Wrong, as_channel
 from securechat.client.connection import Client
+from securechat.client.errors import ConnectFailed
 from securechat.client.kept.settings import load_settings
 from securechat.client.kept.settings_file import check_profile_name
 from securechat.client.lineclient.plain import Options
@@ -166,7 +167,10 @@ def main(
         raise
     except click.ClickException as error:
         # What a server says may be part of the sentence.
-        raise click.ClickException(visible(error.message)) from error
+        text = visible(error.message)
+        if isinstance(error.__cause__, ConnectFailed) and not text.endswith("?"):
+            text += " Is the server running, and is this its address?"
+        raise click.ClickException(text) from error
     sys.exit(0 if done else 1)
 
 

@@ -25,7 +25,7 @@ import trio
 from securechat.cli.client_place import Place
 from securechat.cli.common import say
 from securechat.client.connection import Client, connect
-from securechat.client.errors import LoginRefused, NoAnswer, Refused
+from securechat.client.errors import ConnectFailed, LoginRefused, NoAnswer, Refused
 from securechat.client.kept.settings import Settings
 from securechat.client.kept.settings_file import remember_profile, suggest_name
 from securechat.client.kept.tokenstore import TokenStore, login_name
@@ -92,7 +92,7 @@ class Entry:
         ``at_once`` has the work begin before the first login, where nothing is to be asked.
         Raises what ``connect`` and the work raise, and ``UserError`` for a "no" to the question.
         """
-        trust = await self._trust()
+        trust = await self._trust(patient=at_once)
         token = await self._token()
         secret = token if token is not None else self._password()
         place, tries, inside = self.place, 1, False
@@ -136,12 +136,22 @@ class Entry:
 
     # --- trust ---------------------------------------------------------------------------------
 
-    async def _trust(self) -> Trust:
+    async def _trust(self, *, patient: bool) -> Trust:
+        """Return whom to trust, after asking where that is a question.
+
+        Of a server that cannot be reached nothing is asked. ``patient``: who has a token has been
+        there before, and waits for it; whatever answers then is verified, and not asked about.
+        """
         place = self.place
         trust = choose(place.host, place.port, place.cafile, known=self.known)
         if not self.asks:
             return trust
-        seen = await appraise(place.host, place.port, trust)
+        try:
+            seen = await appraise(place.host, place.port, trust)
+        except ConnectFailed:
+            if not patient or await self._token() is None:
+                raise
+            return trust
         if seen is None:
             return trust
         now = datetime.now(UTC)

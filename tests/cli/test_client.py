@@ -205,7 +205,7 @@ def test_failures_are_one_sentence(served: Served, tmp_path: Path, secret: Path)
         ([address, *trusting, "--channel", "forbidden"], secret, "Cannot join #forbidden"),
         ([address, *trusting], wrong, "does not accept this password for alice"),
         ([address, "--ca", str(secret)], secret, "ca.pem"),
-        (["alice@127.0.0.1:1"], secret, "Cannot reach 127.0.0.1 port 1: connection refused."),
+        (["alice@127.0.0.1:1"], secret, "port 1: connection refused. Is the server running, and"),
         ([address], secret, "Get ca.pem from the person who runs it"),
     ]
     for arguments, password_file, sentence in cases:

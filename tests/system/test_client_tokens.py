@@ -6,6 +6,7 @@ Docs: docs/client.md, "Device tokens". The real program, on a terminal, with a h
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -94,17 +95,23 @@ async def test_a_token_is_made_used_and_revoked_by_the_operator(
         assert new["id"] != token["id"]
 
 
-async def test_it_starts_where_the_server_cannot_be_reached_yet(home: Home) -> None:
+@pytest.mark.parametrize("by", ["--ca", "certs/ca.pem"])
+async def test_it_starts_where_the_server_cannot_be_reached_yet(home: Home, by: str) -> None:
     """Nothing is to be asked, so the screen is there at once, and what is typed is sent later."""
     async with flat(home, CALM) as at:
+        where: tuple[str, ...] = address(at)
+        if by == "certs/ca.pem":  # then whether to ask would be found out at the server
+            (at.folder / "certs").mkdir()
+            shutil.copy(at.folder / "ca.pem", at.folder / "certs")
+            where = where[:1]
         await log_in_first(at)
         port = at.server.port
         assert await at.server.stop() == 0
-        async with at_the_prompt(at, *address(at)) as terminal:
+        async with at_the_prompt(at, *where) as terminal:
             await terminal.wait_for("Not connected", "again in|connecting")
             await terminal.write("/quit\r")
             assert await terminal.ended() == 0
-        async with at_the_prompt(at, *address(at)) as terminal:
+        async with at_the_prompt(at, *where) as terminal:
             await terminal.wait_for("Not connected")
             async with running_server(home, CALM, port=port) as again, user(again, "bob") as bob:
                 await terminal.wait_for("#lobby")
