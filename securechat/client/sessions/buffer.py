@@ -32,7 +32,8 @@ class EventBuffer:
         self._events.extend(events)
         while not self._listening and len(self._events) > self._events_max:
             self._events.popleft()
-        self._takers.unpark_all()
+        if self._takers:  # waking nobody is slow, and this runs for every message
+            self._takers.unpark_all()
 
     def close(self) -> None:
         """Say that no more will come; what is there can still be taken."""
@@ -47,7 +48,7 @@ class EventBuffer:
             if self._closed:
                 return None
             await self._takers.park()
-        if len(self._events) <= self._events_max // 2:
+        if self._fillers and len(self._events) <= self._events_max // 2:
             self._fillers.unpark_all()
         return self._events.popleft()
 
