@@ -115,7 +115,7 @@ def test_what_failed_says_why() -> None:
         ([("joined", "bob"), ("left", "carol")], "bob joined, carol left"),
         ([("joined", f"p{n}") for n in range(5)] + [("quit", "x")], "5 joined, x left"),
         ([("joined", "bob"), ("quit", "bob")], "bob came and went"),
-        ([("quit", "bob"), ("joined", "bob")], "bob came and went"),
+        ([("quit", "bob"), ("joined", "bob")], "bob left and came back"),
     ],
 )
 def test_who_came_and_went_is_one_sentence(presence: list[tuple[str, str]], text: str) -> None:
