@@ -14,7 +14,7 @@ from securechat.cli.client_entry import Entry, Passwords
 from securechat.cli.client_more import COMMANDS
 from securechat.cli.client_place import Address, find_place, parse_address
 from securechat.cli.client_work import full_screen, line_mode, send
-from securechat.cli.common import ProgramWithCommands, run
+from securechat.cli.common import Failure, ProgramWithCommands, run
 from securechat.cli.searching import Search, SearchOptions, search_options
 from securechat.client.commandtable import Wrong, as_channel
 from securechat.client.connection import Client
@@ -170,7 +170,7 @@ def main(
         text = visible(error.message)
         if isinstance(error.__cause__, ConnectFailed) and not text.endswith("?"):
             text += " Is the server running, and is this its address?"
-        raise click.ClickException(text) from error
+        raise Failure(text) from error
     sys.exit(0 if done else 1)
 
 

@@ -8,9 +8,12 @@ exit status 2. Only our own bugs show a traceback.
 from __future__ import annotations
 
 import errno
+import shutil
+import sys
+import textwrap
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import click
 import trio
@@ -21,6 +24,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 T = TypeVar("T")
+
+COLUMNS_MOST = 100
+"""Sentences are no wider than this also on a wider terminal: the eye loses the line."""
 
 
 @contextmanager
@@ -44,7 +50,7 @@ def one_sentence() -> Iterator[None]:
                 raise leaf from None
         if not all(isinstance(leaf, SecureChatError | OSError) for leaf in leaves):
             raise
-        raise click.ClickException(_sentence(leaves[0])) from error
+        raise Failure(_sentence(leaves[0])) from error
 
 
 def _leaves(error: BaseException) -> Iterator[BaseException]:
@@ -165,7 +171,32 @@ def run(main: Callable[[], Awaitable[T]]) -> T:
 
 def say(text: str) -> None:
     """Tell the person at the terminal something that is not the program's output."""
-    click.echo(text, err=True)
+    click.echo(folded(text), err=True)
+
+
+class Failure(click.ClickException):
+    """A failure whose sentence is folded between words, as ``say`` does."""
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print ``Error: …`` as click does."""
+        click.echo(folded(f"Error: {self.format_message()}"), file=file, err=file is None)
+
+
+def folded(text: str) -> str:
+    """Return a text with its long lines broken between words, for a terminal to show.
+
+    Where standard error is no terminal, and in lines that begin with a space, which are tables,
+    nothing is broken: what a script or a person searches for stays in one piece.
+    """
+    if not sys.stderr.isatty():
+        return text
+    columns = min(shutil.get_terminal_size().columns, COLUMNS_MOST)
+    return "\n".join(
+        line
+        if len(line) <= columns or line.startswith(" ")
+        else textwrap.fill(line, columns, break_long_words=False, break_on_hyphens=False)
+        for line in text.split("\n")
+    )
 
 
 def console(*, stderr: bool = False) -> Console:

@@ -102,7 +102,7 @@ def log_in(served: Served) -> str:
     with Person([*served.arguments, "--plain", "--remember", "work"]) as alice:
         alice.sees("Password of alice at 127.0.0.1: ")
         alice.types(f"{PASSWORD}\r")
-        alice.sees("A device token is kept in ")
+        alice.sees("A device token is kept in")
         alice.sees("#lobby>")
         alice.types("\x04")
         alice.leaves_in_order(0)

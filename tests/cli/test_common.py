@@ -173,3 +173,19 @@ def test_no_color(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Monkey
     monkeypatch.setenv("TERM", "xterm")
     common.console().print("hello", style="red")
     assert "\x1b[31m" not in capsys.readouterr().out
+
+
+def test_long_sentences_are_folded_between_words_at_a_terminal(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Issue 5, "Beautiful": the first words that somebody sees are not cut in the middle."""
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setenv("LINES", "24")
+    row = "  SHA-256  " + "a" * 64
+    text = f"Whoever runs yours can tell you its name and your account.\n{row}"
+    assert common.folded(text) == (
+        f"Whoever runs yours can tell you its name\nand your account.\n{row}"
+    )
+    monkeypatch.setattr("sys.stderr.isatty", lambda: False)
+    assert common.folded(text) == text

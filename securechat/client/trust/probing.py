@@ -74,9 +74,12 @@ def question(seen: Seen, now: datetime, complaints: Sequence[str] = ()) -> str:
     lines += [f"  {'note':<11}{text}" for text in notes(seen, now)]
     lines += [
         "",
-        "Compare the SHA-256 with the one that securechat-server printed when it started, or ask",
-        "the person who runs it. Somebody who stands between you and the server shows another one,",
-        "and would read your password and all that you say. Nothing was sent to it so far.",
+        (
+            "Compare the SHA-256 with the one that securechat-server printed when it started, or "
+            "ask the person who runs it. Somebody who stands between you and the server shows "
+            "another one, and would read your password and all that you say. Nothing was sent to "
+            "it so far."
+        ),
         "",
         f"With {YES!r} its public key is remembered, and from then on that key alone is trusted.",
     ]

@@ -277,21 +277,27 @@ def presence_text(presence: Sequence[tuple[str, str]]) -> str:
     came: dict[str, str] = {}
     went: dict[str, str] = {}
     fleeting: dict[str, str] = {}
+    returned: dict[str, str] = {}
     for what, nick in presence:
         key = fold(nick)
         if what == "joined":
             back = went.pop(key, None)
-            (came if back is None else fleeting)[key] = nick
+            (came if back is None else returned)[key] = nick
         elif came.pop(key, None) is not None:
             fleeting[key] = nick
         else:
-            fleeting.pop(key, None)
+            returned.pop(key, None)
             went[key] = nick
     for key in (*came, *went):
         fleeting.pop(key, None)
     parts = [
         _who(list(people.values()), done)
-        for people, done in ((came, "joined"), (went, "left"), (fleeting, "came and went"))
+        for people, done in (
+            (came, "joined"),
+            (went, "left"),
+            (fleeting, "came and went"),
+            (returned, "left and came back"),
+        )
         if people
     ]
     return ", ".join(parts)

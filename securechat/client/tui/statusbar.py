@@ -123,7 +123,8 @@ def choices(
         can.append("edit")
     if entry.state == "failed":
         can.append("resend")
-    can += ["delete", "copy"]
+    if not entry.redacted:
+        can += ["delete", "copy"]
     if "://" in entry.text:
         can.append("open")
     spans = [Span(" ")]

@@ -12,6 +12,8 @@ from support.tui import START, harmless, said
 from securechat.client.tui.conversation import Conversation, Entry, entry_of
 from securechat.client.tui.draw import Row, Span, spans_width, wrap
 from securechat.client.tui.entries import Look, day_name, presence_text, show
+from securechat.client.tui.keys import DEFAULT
+from securechat.client.tui.statusbar import choices
 
 TODAY = date(2030, 1, 1)
 
@@ -115,7 +117,7 @@ def test_what_failed_says_why() -> None:
         ([("joined", "bob"), ("left", "carol")], "bob joined, carol left"),
         ([("joined", f"p{n}") for n in range(5)] + [("quit", "x")], "5 joined, x left"),
         ([("joined", "bob"), ("quit", "bob")], "bob came and went"),
-        ([("quit", "bob"), ("joined", "bob")], "bob came and went"),
+        ([("quit", "bob"), ("joined", "bob")], "bob left and came back"),
     ],
 )
 def test_who_came_and_went_is_one_sentence(presence: list[tuple[str, str]], text: str) -> None:
@@ -193,3 +195,14 @@ def test_a_deleted_action_still_names_its_person() -> None:
     assert shown(lobby, 0)[-1].split() == ["09:00", "*", "bob", "dances"]
     lobby.entries[0].redacted = True
     assert shown(lobby, 0)[-1].split() == ["09:00", "bob", "message", "deleted"]
+
+
+def test_a_deleted_message_offers_nothing_that_cannot_be_done() -> None:
+    """Issue 5: the foot of the screen says what can be done to a chosen message."""
+    entry = Entry("said", START, "hi", "alice", msgid="m1", own=True)
+    foot = "".join(span.text for span in choices(entry, DEFAULT, 80).spans)
+    assert "delete" in foot
+    assert "copy" in foot
+    entry.redacted = True
+    foot = "".join(span.text for span in choices(entry, DEFAULT, 80).spans)
+    assert foot.split() == ["Esc", "back"]

@@ -190,3 +190,10 @@ def test_on_an_extended_keyboard_keys_do_what_they_always_did(key: str, ever: st
 def test_shift_enter_is_a_new_line() -> None:
     assert DEFAULT.action("shift enter", "input") == "newline"
     assert DEFAULT.key("newline") == "Alt-Enter"
+
+
+def test_e_edits_a_chosen_message_and_plus_reacts() -> None:
+    """As in Slack and Discord, whose people press ``e`` to edit (issue 5, point 2)."""
+    assert DEFAULT.action("e", "select") == "select.edit"
+    assert DEFAULT.key("select.edit") == "e"
+    assert DEFAULT.action("+", "select") == "select.react"
