@@ -41,6 +41,8 @@ def press(app: App, key: str) -> None:
     """Do what a key means."""
     chosen = bool(app.view.log.selected)
     action = app.keymap.action(key, "select" if chosen else "input")
+    if action != "clear":
+        app.cleared_at = float("-inf")  # to leave, it is to be pressed twice in a row
     if action is not None:
         if not completing.press(app, action):
             HANDLERS[action](app)

@@ -14,6 +14,7 @@ def apply(model: Model, event: Event, now: float) -> bool:
     match event:
         case events.Edited(conversation=name, msgid=msgid, text=text, own=own, mention=mention):
             if (conversation := model.get(name)) is not None:
+                conversation.typing.pop(fold(event.sender), None)
                 named = not own and (mention or model.mentions(text))
                 conversation.edit(msgid, text, mention=named)
         case events.Redacted(conversation=name, msgid=msgid):

@@ -57,6 +57,8 @@ def sentence(code: str, params: tuple[str, ...]) -> str:
             return f"{channel}  {people}{f': {topic}' if topic else ''}"
         case "324", (channel, *modes):
             return f"{channel} is set to {' '.join(modes)}"
+        case "341", (nick, channel, *_):
+            return f"You invited {nick} to {channel}"
         case "330", (nick, account, text):
             return f"{nick} {text} {account}"
     return " ".join(params)

@@ -225,7 +225,12 @@ async def test_ctrl_c_clears_and_twice_leaves(autojump_clock: MockClock, person:
         alice.types("never mind")
         alice.presses("ctrl c")
         assert alice.app.editor.text == ""
-        alice.presses("ctrl c", "ctrl c")
+        alice.presses("ctrl c")
+        alice.types("x")  # so the next one begins anew, and clears
+        alice.presses("ctrl c", "enter", "ctrl c")
+        await trio.testing.wait_all_tasks_blocked()
+        assert not alice.app.nursery.cancel_scope.cancel_called
+        alice.presses("ctrl c")
         await alice.until(lambda: alice.app.nursery.cancel_scope.cancel_called)
 
 

@@ -152,6 +152,13 @@ def test_an_echo_takes_the_place_of_what_waited() -> None:
     assert [one.msgid for one in model.here.shown] == ["a"]
 
 
+def test_an_invitation_of_ones_own_is_a_sentence() -> None:
+    """Modern IRC: RPL_INVITING (341) has the nick and the channel."""
+    model = a_model("bob")
+    intake.apply(model, events.Reply(time=START, code="341", params=("bob", "#dev")), 0.0)
+    assert model.here.entries[-1].text == "You invited bob to #dev"
+
+
 def test_what_the_server_answers_is_one_entry() -> None:
     """Modern IRC: WHOIS is answered by several numerics, and an end that says nothing."""
     model = a_model("bob")

@@ -138,6 +138,11 @@ def test_typing_is_told_and_ends() -> None:
         )
     view = a_view(model)
     assert any("bob and carol are typing…" in line for line in rendered(view, 80, 24))
+    edited = events.Edited(
+        time=START, conversation="#lobby", msgid="unknown", text="better", sender="Bob"
+    )
+    intake.apply(model, edited, 1.0)
+    assert model.typists(model.here, 1.0) == ["carol"]
     assert model.typists(model.here, 6.1) == []
 
 
