@@ -176,8 +176,7 @@ class Link:
         incoming, tls, sampler = self._in, self._tls, self.sampler
         try:
             while incoming.pending or tls.pending():
-                # With a buffer this returns how much it put there, which the types do not say.
-                size: int = tls.read(_RECORD, _PLAIN)  # type: ignore[assignment]
+                size: int = tls.read(_RECORD, _PLAIN)  # type: ignore[assignment]  # with a buffer: how much
                 if not size:
                     break
                 self.bytes += size

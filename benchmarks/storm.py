@@ -131,7 +131,7 @@ class StormResult:
         assert isinstance(waves, list)
         for wave in waves:
             del wave["per_second"], wave["accepted_per_second"]
-        return cls(**raw, waves=tuple(Wave(**wave) for wave in waves))  # type: ignore[arg-type]
+        return cls(**raw, waves=tuple(Wave(**wave) for wave in waves))  # type: ignore[arg-type]  # JSON
 
 
 @dataclass(frozen=True, slots=True)

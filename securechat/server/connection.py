@@ -272,8 +272,7 @@ def _store_needed() -> Iterator[None]:
     try:
         yield
     except StoreError as error:
-        # The reason is the whole story; a traceback for each login would bury it.
-        log.error("login not possible", reason=str(error))  # noqa: TRY400
+        log.error("login not possible", reason=str(error))  # noqa: TRY400 - no traceback for each login
         raise _Ended("Logging in is not possible now, try again later") from error
 
 

@@ -54,7 +54,7 @@ def test_hosts_and_accounts_of_these_names_can_be_reached(
     places: list[Place] = []
 
     async def enter(entry: object, *rest: object, **more: object) -> bool:
-        places.append(entry.place)  # type: ignore[attr-defined]
+        places.append(entry.place)  # type: ignore[attr-defined]  # an Entry, by its use
         return True
 
     monkeypatch.setattr("securechat.cli.client_entry.Entry.run", enter)

@@ -168,7 +168,7 @@ async def test_an_announcement_that_was_taken_is_done(data: Path) -> None:
                 for record in await store.scan(ANNOUNCEMENT_RECORD):
                     texts.append((record.value or {}).get("text"))
                     await store.put([Change(record.kind, record.key, None)])
-                await trio.sleep(0.005)
+                await trio.sleep(0.005)  # the other side is a store of its own: no event
 
     with trio.fail_after(30):
         async with trio.open_nursery() as nursery:
@@ -260,7 +260,7 @@ async def test_it_serves_until_it_is_told_to_stop(
 
 async def logged(logs: list[Any], event: str) -> None:
     while not any(entry["event"] == event for entry in logs):  # noqa: ASYNC110 - a list
-        await trio.sleep(0.005)
+        await trio.sleep(0.005)  # real: the server waits for threads and signals
 
 
 async def test_on_a_terminal_a_typed_line_is_announced(

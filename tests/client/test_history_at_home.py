@@ -34,7 +34,7 @@ async def test_history_from_any_place(tmp_path: Path, autojump_clock: MockClock)
                 alice.set_topic("#lobby", f"{topic} {n}")
 
         async def texts(**where: object) -> list[int]:
-            found = await alice.history("#lobby", **where)  # type: ignore[arg-type]
+            found = await alice.history("#lobby", **where)  # type: ignore[arg-type]  # any place
             return [int(one.text.removeprefix("text ")) for one in found]
 
         assert await texts(limit=4) == [8, 9, 10, 11]

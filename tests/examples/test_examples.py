@@ -210,4 +210,4 @@ def test_a_secret_that_is_none(tmp_path: Path) -> None:
         read_secret(file)
     file.write_text(f"{SECRET}\n")
     assert read_secret(file) == SECRET
-    assert SECRET not in repr(Bridge(None, "#x", SECRET))  # type: ignore[arg-type]
+    assert SECRET not in repr(Bridge(None, "#x", SECRET))  # type: ignore[arg-type]  # no client needed

@@ -112,7 +112,7 @@ async def test_an_announcement_that_cannot_be_taken_away_was_told_all_the_same(
 ) -> None:
     async with shaky_house(folder) as (house, between):
         alice = await house.login("alice")
-        between.broken["put"] = error  # type: ignore[assignment]
+        between.broken["put"] = error  # type: ignore[assignment]  # no StoreError: a bug
         await leave(house, "Hello")
         await trio.sleep(2)
         assert await alice.sync() == [":securechat.internal NOTICE alice :Hello"]

@@ -132,7 +132,7 @@ async def test_what_cannot_be_written_is_our_bug_and_stays_loud(folder: Path) ->
             with pytest.raises(error):
                 await store.append([entry(0), type(entry(0))(broken)])
         with pytest.raises(sqlite3.Error):
-            await store.history(object(), limit=1)  # type: ignore[arg-type]
+            await store.history(object(), limit=1)  # type: ignore[arg-type]  # what is wrong on purpose
         await store.append(entries([5]))
         assert numbers(await take(store, 0, 1)) == [5]
 

@@ -31,7 +31,7 @@ def _library() -> ctypes.CDLL:
 
 
 def _pointer(tls: ssl.SSLObject) -> ctypes.c_void_p:
-    inner: Any = tls._sslobj  # type: ignore[attr-defined]
+    inner: Any = tls._sslobj  # type: ignore[attr-defined]  # a private one
     # The object's head (reference count, type), a reference to the socket, then the pointer.
     return ctypes.c_void_p.from_address(id(inner) + object.__basicsize__ + 8)
 

@@ -235,7 +235,7 @@ class App:
         event_loop = urwid.TrioEventLoop()
         loop = Loop(
             self.view,
-            screen=self.screen,  # type: ignore[arg-type]
+            screen=self.screen,  # type: ignore[arg-type]  # a protocol: tests have their own
             event_loop=event_loop,
             input_filter=self._input,
             handle_mouse=self.options.mouse,

@@ -102,7 +102,7 @@ class Screen(urwid.display.raw.Screen):
         # Three-digit colours would be rounded; all of ours are written #rrggbb.
         count = color_count(os.environ, "truecolor" if colors == "24bit" else colors)
         self.set_terminal_properties(
-            colors=count,  # type: ignore[arg-type]
+            colors=count,  # type: ignore[arg-type]  # urwid has a list of literals
             hyperlinks=_takes_sequences(self.term),
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 import trio
@@ -103,10 +104,10 @@ def react(app: App, conversation: Conversation, entry: Entry, text: str) -> None
     app.start(_try, app, what, conversation.name, entry.msgid, text)
 
 
-async def _try(app: App, what: object, *args: object) -> None:
+async def _try(app: App, what: Callable[..., Awaitable[object]], *args: object) -> None:
     """Do something that the server may refuse."""
     try:
-        await what(*args)  # type: ignore[operator]
+        await what(*args)
     except (Refused, NoAnswer, ValueError) as error:
         app.complain(str(error))
 

@@ -80,16 +80,18 @@ class View(urwid.Widget):
             return 0
         return memberlist.width(self.size[0], self.member_list)
 
-    def keypress(self, size: tuple[int, int], key: str) -> None:  # type: ignore[override]
+    def keypress(self, size: tuple[int, int], key: str) -> None:  # type: ignore[override]  # for any kind
         self._on_key(key)
 
-    def mouse_event(  # type: ignore[override]
+    def mouse_event(  # type: ignore[override]  # urwid types it for every kind
         self, size: tuple[int, int], event: str, button: int, col: int, row: int, focus: bool
     ) -> bool:
         self._on_mouse(event, button, col, row)
         return True
 
-    def render(self, size: tuple[int, int], focus: bool = False) -> urwid.Canvas:  # type: ignore[override]
+    def render(  # type: ignore[override]  # urwid types it for every kind
+        self, size: tuple[int, int], focus: bool = False
+    ) -> urwid.Canvas:
         columns, height = self.size = size
         side = sidebar.width(columns) if self.show_sidebar else 0
         conversation = self.model.here

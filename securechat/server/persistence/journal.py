@@ -139,8 +139,9 @@ class Journal:
                 self._give_up(refused, conflict)
                 group = [entry for entry in group if not _changes(entry, conflict)]
             except StoreError as error:
-                # Like every failing disk: for the operator to mend, and no bug to trace.
-                log.error("events not stored", events=len(group), reason=str(error))  # noqa: TRY400
+                log.error(  # noqa: TRY400 - a disk for the operator to mend, and no bug to trace
+                    "events not stored", events=len(group), reason=str(error)
+                )
                 self._give_up(group, error)
                 return
 

@@ -101,8 +101,9 @@ class RecordWriter:
             if changes:
                 await self._store.put(changes)
         except StoreError as error:
-            # Like every failing disk: for the operator to mend, and no bug to trace.
-            log.error("records not stored", records=len(changes), reason=str(error))  # noqa: TRY400
+            log.error(  # noqa: TRY400 - a disk for the operator to mend, and no bug to trace
+                "records not stored", records=len(changes), reason=str(error)
+            )
             for act in group:
                 act.failed(error)
                 act.session.answered()

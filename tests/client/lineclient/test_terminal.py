@@ -37,7 +37,7 @@ class Bench:
         for _ in range(500):
             if condition():
                 return
-            await trio.sleep(0.01)
+            await trio.sleep(0.01)  # real: a thread has no virtual clock
         pytest.fail("it did not happen")
 
     async def line(self) -> str | None:

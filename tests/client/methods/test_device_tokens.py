@@ -145,7 +145,7 @@ class InMemory(KeyringBackend):
     priority = 1
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()  # type: ignore[no-untyped-call]  # keyring has no types for it
         self.kept: dict[tuple[str, str], str] = {}
 
     def get_password(self, service: str, username: str) -> str | None:
@@ -240,7 +240,7 @@ async def test_an_empty_chain_of_keyrings_is_none(
 ) -> None:
     chain = keyring.backends.chainer.ChainerBackend
     monkeypatch.setattr(chain, "backends", [])
-    keyring.set_keyring(chain())  # type: ignore[no-untyped-call]
+    keyring.set_keyring(chain())  # type: ignore[no-untyped-call]  # keyring has no types for it
     assert "there is no keyring" in await store.put(LOGIN, TOKEN)
 
 

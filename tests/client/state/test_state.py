@@ -264,7 +264,7 @@ def test_own_lines_are_settled_by_their_echo() -> None:
     [message] = state.lines.to_send(labels=True)
     assert message.tags == {"label": "s-1"}
     take(state, "@msgid=m1;label=s-1 :alice!a@h PRIVMSG #lobby :hi, filtered")
-    assert [(one.number, one.msgid) for one in state.outcomes] == [(1, "m1")]  # type: ignore[union-attr]
+    assert [(one.number, one.msgid) for one in state.outcomes] == [(1, "m1")]  # type: ignore[union-attr]  # or it fails
 
 
 @pytest.mark.parametrize(
@@ -285,7 +285,7 @@ def test_own_lines_are_settled_by_a_refusal(line: str) -> None:
     [failed] = take(state, line)
     assert isinstance(failed, events.Failed)
     [outcome] = state.outcomes
-    assert str(outcome.error) == "Not sent to #lobby: Cannot send"  # type: ignore[union-attr]
+    assert str(outcome.error) == "Not sent to #lobby: Cannot send"  # type: ignore[union-attr]  # or it fails
 
 
 def test_a_refused_conversation_is_forgotten_unless_something_was_told_of_it() -> None:
@@ -317,7 +317,7 @@ def test_status_messages_belong_to_their_channel() -> None:
     """ISUPPORT STATUSMSG: a channel after a prefix means its members with that prefix."""
     state = logged_in(":srv 005 alice STATUSMSG=@ :are supported")
     [said] = take(state, ":bob!b@h PRIVMSG @#lobby :ops only")
-    assert said.conversation == "#lobby"  # type: ignore[attr-defined]
+    assert said.conversation == "#lobby"  # type: ignore[attr-defined]  # a Said
 
 
 WORD = st.text(st.characters(codec="utf-8", exclude_characters="\r\n\0 "), min_size=1, max_size=8)

@@ -27,7 +27,7 @@ def test_a_history_batch_is_the_answer_to_the_request() -> None:
         "@batch=1;msgid=m4 :srv NOTICE #lobby :server",
         "BATCH -1",
     )
-    assert [event.text for event in told] == ["live"]  # type: ignore[attr-defined]
+    assert [event.text for event in told] == ["live"]  # type: ignore[attr-defined]  # all are Said
     assert state.page is not None
     assert [(said.text, said.history, said.own) for said in state.page.messages] == [
         ("one", True, False),

@@ -204,7 +204,7 @@ async def test_after_yes_the_key_is_checked_before_anything_is_sent(
     chat, recorder = FakeServer(alice=PASSWORD), Recorder()
 
     async def serve(*connection: object) -> None:
-        await recorder.tls(context["now"], chat.serve)(*connection)  # type: ignore[arg-type]
+        await recorder.tls(context["now"], chat.serve)(*connection)  # type: ignore[arg-type]  # a context
 
     async with listening(recorder, serve):
         seen = await appraise(host, recorder.port, trusting("system", host, recorder.port))
@@ -267,7 +267,7 @@ async def test_a_changed_key_ends_a_client_that_comes_back(world: World, tmp_pat
     context = {"now": right(world).context(tmp_path)}
 
     async def serve(*connection: object) -> None:
-        await recorder.tls(context["now"], chat.serve)(*connection)  # type: ignore[arg-type]
+        await recorder.tls(context["now"], chat.serve)(*connection)  # type: ignore[arg-type]  # a context
 
     async with listening(recorder, serve):
         pin = KnownServer(HOST, recorder.port, pin_of(right(world).der), date(2026, 11, 28))

@@ -23,6 +23,11 @@ def _utf8() -> Iterator[None]:
         yield
 
 
+def noon() -> datetime:
+    """Return the time of day that it always is."""
+    return datetime(2030, 1, 1, 12, 0, tzinfo=UTC)
+
+
 @pytest.fixture
 def person(dialled: Connect) -> Open:
     @asynccontextmanager
@@ -34,8 +39,7 @@ def person(dialled: Connect) -> Open:
     ) -> AsyncIterator[Person]:
         async with dialled() as client, trio.open_nursery() as nursery:
             screen = FakeScreen(size)
-            now = lambda: datetime(2030, 1, 1, 12, 0, tzinfo=UTC)  # noqa: E731
-            app = App(client, screen, options, save=save, themes=themes, now=now)
+            app = App(client, screen, options, save=save, themes=themes, now=noon)
             nursery.start_soon(app.run)
             somebody = Person(app, screen)
             await somebody.sees("#lobby")

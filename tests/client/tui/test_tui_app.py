@@ -114,7 +114,7 @@ async def test_older_messages_load_when_one_scrolls_up(
         await alice.sees("old 119")
         for _ in range(20):
             alice.presses("page up")
-            await trio.sleep(0.1)
+            await trio.sleep(0.1)  # on the test's clock: the painter comes thirty times a second
         await alice.sees("old 0")
         alice.presses("ctrl end")
         await alice.sees("old 119")
@@ -253,7 +253,7 @@ async def test_resizing_all_the_way(
         await alice.sees("a long message")
         for size in ((10, 3), (1, 1), (200, 60), (59, 5), (80, 24)):
             alice.screen.resize(*size)
-            await trio.sleep(0.2)
+            await trio.sleep(0.2)  # on the test's clock, for the painter
             assert len(alice.screen.last_text) == size[1]
         await alice.sees("a long message")
 

@@ -32,7 +32,7 @@ DIRECT = Heard("bob", "bob", "hi", mention=False, direct=True)
 
 
 def notifier(**how: object) -> Notifier:
-    return replace(Notifier(lambda name: name == "#noise"), **how)  # type: ignore[arg-type]
+    return replace(Notifier(lambda name: name == "#noise"), **how)  # type: ignore[arg-type]  # any field
 
 
 @pytest.mark.parametrize(

@@ -164,7 +164,7 @@ def test_the_people_in_the_list_are_here_away_or_not() -> None:
         for one in what:
             intake.apply(model, one, 0)
         shown = [row[:18] for row in rendered(a_view(model), 80, 24)]
-        return tuple(next(row[2] for row in shown if name in row) for name in ("bob", "carol"))  # type: ignore[return-value]
+        return tuple(next(row[2] for row in shown if name in row) for name in ("bob", "carol"))  # type: ignore[return-value]  # two
 
     def presence(nick: str, online: bool) -> events.Event:
         return events.PresenceChanged(time=START, nick=nick, online=online)

@@ -17,6 +17,7 @@ from securechat.client.tui.completion import Cycle, Sources, complete
 from securechat.client.tui.helpscreen import HelpView
 from securechat.client.tui.inputline import PROMPT, completions
 from securechat.client.tui.keys import DEFAULT
+from securechat.client.tui.model import Model
 from securechat.client.tui.overlays import Question
 from securechat.client.tui.searchview import SearchView
 from securechat.client.tui.switcher import score, switcher
@@ -32,7 +33,7 @@ def _utf8() -> Iterator[None]:
         yield
 
 
-def busy() -> object:
+def busy() -> Model:
     model = a_model("bob", "carol", "日本語さん", "x" * 32)
     lobby = model.here
     lobby.topic = "Good news \x1b[31mred\x07 and 日本語 👩‍🚀 " * 5
@@ -48,7 +49,7 @@ def busy() -> object:
 def test_every_size_has_its_screen(columns: int, rows: int) -> None:
     model = busy()
     for member_list in ("auto", "always", "never"):
-        view = a_view(model, member_list=member_list)  # type: ignore[arg-type]
+        view = a_view(model, member_list=member_list)
         for line in rendered(view, columns, rows):
             assert harmless(line), line
         view.input.editor(view.model.here).insert("a long line " * 30)
@@ -60,8 +61,11 @@ def test_every_size_has_its_screen(columns: int, rows: int) -> None:
 @pytest.mark.parametrize(("columns", "rows"), SIZES)
 def test_whatever_lies_over_the_screen_fits(columns: int, rows: int) -> None:
     model = busy()
-    view = a_view(model)  # type: ignore[arg-type]
-    nothing = lambda *_: None  # noqa: E731
+    view = a_view(model)
+
+    def nothing(*_: object) -> None:
+        return None
+
     search = SearchView(nothing, nothing, nothing, lambda: START)
     search.ask("words")
     search.found("words", [said("a hit \x1b[0m" * 9, n) for n in range(30)])
@@ -85,7 +89,7 @@ def test_whatever_lies_over_the_screen_fits(columns: int, rows: int) -> None:
 def test_every_theme_draws_in_all_colours(theme: str, colors: int) -> None:
     """A role or a surface that a theme does not have would be a KeyError here."""
     model = busy()
-    view = a_view(model, theme=theme, colors=colors)  # type: ignore[arg-type]
+    view = a_view(model, theme=theme, colors=colors)
     rendered(view, 120, 40)
     view.overlay = HelpView(DEFAULT, lambda: None)
     rendered(view, 120, 40)

@@ -74,7 +74,7 @@ def test_urwid_takes_every_look(colors: int) -> None:
     for role in ROLES:
         for surface in theme.surfaces:
             look = theme.look(role, surface, colors)
-            spec = urwid.AttrSpec(*look, colors)  # type: ignore[arg-type]
+            spec = urwid.AttrSpec(*look, colors)  # type: ignore[arg-type]  # any count
             assert spec.foreground
 
 

@@ -302,7 +302,7 @@ async def test_a_burst_of_guesses_does_not_slip_through_side_by_side(
 
     async def guess() -> None:
         async with limits.attempt("alice", "192.0.2.1") as failed:
-            await trio.sleep(0.1)
+            await trio.sleep(0.1)  # on the test's clock: so long a hash takes
             failed()
             guessed.append(trio.current_time() - start)
 
@@ -321,7 +321,7 @@ async def test_a_crowd_of_the_owners_devices_passes_one_behind_the_other(
 
     async def log_in() -> None:
         async with limits.attempt("alice", "192.0.2.1"):
-            await trio.sleep(0.1)
+            await trio.sleep(0.1)  # on the test's clock: so long a hash takes
 
     start = trio.current_time()
     async with trio.open_nursery() as nursery:

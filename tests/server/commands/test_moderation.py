@@ -101,7 +101,7 @@ async def test_an_account_that_goes_at_that_moment(
                     await house.store.put([Change("account", "bob", None)])
             return record
 
-        between.get = get_and_remove  # type: ignore[assignment, method-assign]
+        between.get = get_and_remove  # type: ignore[assignment, method-assign]  # in its place
         (line,) = await alice.ask(f"{command} bob")
         assert f"FAIL {command} NO_SUCH_ACCOUNT bob" in line
 
@@ -164,7 +164,7 @@ async def test_several_entries_expire_at_once_and_after_a_failure_again(
         record = await house.store.get("channel", "#garden")
         assert record is not None
         assert record.value is not None
-        assert record.value["modes"]["lists"]["b"] == []  # type: ignore[index]
+        assert record.value["modes"]["lists"]["b"] == []  # type: ignore[index]  # JSON
 
 
 async def test_the_server_itself_has_no_account(folder: Path, autojump_clock: MockClock) -> None:

@@ -250,7 +250,7 @@ async def test_people_chat_on_meanwhile_and_the_disk_is_given_back(
         # Let the index forget what it is told to, then give that back too.
         with trio.fail_after(30):
             while await house.store._read(waiting_for_index):  # noqa: ASYNC110 - it tells nobody
-                await trio.sleep(0.05)
+                await trio.sleep(0.05)  # real: the index works in a thread
         await tidy(house.server)
         after = (tmp_path / FILE_NAME).stat().st_size
     assert heard > 20

@@ -202,7 +202,7 @@ async def test_two_who_set_the_same_at_once(folder: Path, autojump_clock: MockCl
         record = await house.store.get(METADATA_RECORD, "alice")
         assert record is not None
         assert record.value is not None
-        assert len(record.value["values"]) == 20  # type: ignore[arg-type]
+        assert len(record.value["values"]) == 20  # type: ignore[arg-type]  # JSON
 
 
 async def test_what_cannot_be_stored_has_not_changed(

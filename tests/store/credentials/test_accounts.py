@@ -278,7 +278,7 @@ async def test_changes_of_two_people_at_once_are_both_kept(
     member = Change("account", "alice", {**record.value, "role": "member"})
 
     def meddled(*meddling: Change) -> Accounts:
-        store_between: Store = Meddled(store, meddling)  # type: ignore[assignment]
+        store_between: Store = Meddled(store, meddling)  # type: ignore[assignment]  # a part of one
         return Accounts(store_between)
 
     await meddled(admin).disable("alice")
